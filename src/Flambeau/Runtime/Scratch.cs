@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+
+namespace Flambeau.Runtime;
+
+/// <summary>
+/// Native buffers a thread reuses from call to call: grown, never freed before the thread ends. A buffer's contents are undefined at entry and last until the next
+/// request for the same slot on the same thread, so a kernel names its slots and calls nothing that shares them.
+/// </summary>
+internal sealed unsafe class Scratch
+{
+    /// <summary>How many buffers a thread may hold at once.</summary>
+    public const int Slots = 8;
+
+    [ThreadStatic] static Scratch? mine;
+
+    readonly nint[] buffers = new nint[Slots];
+    readonly nuint[] sizes = new nuint[Slots];
+
+    /// <summary>At least <paramref name="bytes"/> bytes, aligned to 64. Slots start at different offsets of a page so that equal offsets do not fight over cache sets.</summary>
+    public static void* Rent(int slot, long bytes)
+    {
+        var scratch = mine ??= new Scratch();
+        return scratch.sizes[slot] >= (nuint)bytes ? (void*)(scratch.buffers[slot] + Offset(slot)) : scratch.Grow(slot, (nuint)bytes);
+    }
+
+    static nint Offset(int slot) => slot * 448;
+
+    void* Grow(int slot, nuint bytes)
+    {
+        nuint size = Math.Max(bytes, sizes[slot] + sizes[slot] / 2);
+        NativeMemory.AlignedFree((void*)buffers[slot]);
+        sizes[slot] = 0;
+        buffers[slot] = 0;
+        buffers[slot] = (nint)NativeMemory.AlignedAlloc(size + (nuint)Offset(slot), 4096);
+        sizes[slot] = size;
+        return (void*)(buffers[slot] + Offset(slot));
+    }
+
+    ~Scratch()
+    {
+        foreach (nint buffer in buffers) NativeMemory.AlignedFree((void*)buffer);
+    }
+}
