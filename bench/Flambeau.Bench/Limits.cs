@@ -1,0 +1,248 @@
+using Flambeau.Runtime;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Flambeau.Bench;
+
+/// <summary>
+/// What this machine can do at best, measured now: fused multiply-adds that never leave the registers, and plain reading and copying of memory far larger than the caches.
+/// Figures are the fastest of several tries, since a shared machine only ever makes them slower.
+/// </summary>
+internal static unsafe class Limits
+{
+    const int Tries = 7;
+    const long Bytes = 128L << 20;
+
+    /// <summary>GFLOP/s of float32 fused multiply-adds (two operations each) in <paramref name="threads"/> threads.</summary>
+    public static double FmaFloat32(int threads) => Flops(threads, Vector512.IsHardwareAccelerated ? new Chains(&Float512, 16) : Vector256.IsHardwareAccelerated ? new Chains(&Float256, 8) : new Chains(&Float128, 4));
+
+    /// <summary>GFLOP/s of float64 fused multiply-adds.</summary>
+    public static double FmaFloat64(int threads) => Flops(threads, Vector512.IsHardwareAccelerated ? new Chains(&Double512, 8) : Vector256.IsHardwareAccelerated ? new Chains(&Double256, 4) : new Chains(&Double128, 2));
+
+    /// <summary>GB/s of reading memory.</summary>
+    public static double ReadBandwidth(int threads) => Bandwidth(threads, Bytes, &ReadPart);
+
+    /// <summary>GB/s of copying memory with streaming stores; read and written bytes both count.</summary>
+    public static double CopyBandwidth(int threads) => Bandwidth(threads, 2 * Bytes, &CopyPart);
+
+    const int Steps = 200_000, Count = 12;
+
+    readonly struct Chains(delegate*<double, double> run, int lanes)
+    {
+        public readonly delegate*<double, double> Run = run;
+        public readonly int Lanes = lanes;
+    }
+
+    static double Flops(int threads, Chains chains)
+    {
+        double best = Best(threads, threads, &RunChains, &chains);
+        return 2.0 * Steps * Count * chains.Lanes * threads / best / 1e9;
+    }
+
+    static void RunChains(int part, void* state) => Sink = ((Chains*)state)->Run(part);
+
+    static double Sink;
+
+    /// <summary>The fastest of several runs of a job, in seconds.</summary>
+    static double Best(int threads, int parts, delegate*<int, void*, void> body, void* state)
+    {
+        int before = Team.Threads;
+        Team.Threads = threads;
+        double best = double.MaxValue;
+        for (int t = 0; t < Tries; t++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            Team.Run(parts, body, state);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+        Team.Threads = before;
+        return best;
+    }
+
+    struct Memory
+    {
+        public byte* From, To;
+        public int Parts;
+    }
+
+    static double Bandwidth(int threads, long bytes, delegate*<int, void*, void> body)
+    {
+        var memory = new Memory { From = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), To = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), Parts = 16 * threads };
+        NativeMemory.Fill(memory.From, (nuint)Bytes, 1);
+        NativeMemory.Fill(memory.To, (nuint)Bytes, 1);
+        double best = Best(threads, memory.Parts, body, &memory);
+        NativeMemory.AlignedFree(memory.From);
+        NativeMemory.AlignedFree(memory.To);
+        return bytes / best / 1e9;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void ReadPart(int part, void* state)
+    {
+        var memory = (Memory*)state;
+        long* p = (long*)(memory->From + Bytes / memory->Parts * part), end = (long*)((byte*)p + Bytes / memory->Parts);
+        Vector256<long> a = default, b = default, c = default, d = default;
+        for (; p < end; p += 16)
+        {
+            a |= Vector256.Load(p);
+            b |= Vector256.Load(p + 4);
+            c |= Vector256.Load(p + 8);
+            d |= Vector256.Load(p + 12);
+        }
+        Sink = Vector256.Sum((a | b) | (c | d));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void CopyPart(int part, void* state)
+    {
+        var memory = (Memory*)state;
+        long from = Bytes / memory->Parts * part, size = Bytes / memory->Parts;
+        long* p = (long*)(memory->From + from), q = (long*)(memory->To + from), end = (long*)((byte*)p + size);
+        for (; p < end; p += 8, q += 8)
+        {
+            Vector256<long> a = Vector256.Load(p), b = Vector256.Load(p + 4);
+            Vector256.StoreAlignedNonTemporal(a, q);
+            Vector256.StoreAlignedNonTemporal(b, q + 4);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static double Float128(double seed)
+    {
+        Vector128<float> x = Vector128.Create((float)seed + 1), y = Vector128.Create((float)1e-9);
+        Vector128<float> s0 = x, s1 = x, s2 = x, s3 = x, s4 = x, s5 = x, s6 = x, s7 = x, s8 = x, s9 = x, s10 = x, s11 = x;
+        for (int n = 0; n < Steps; n++)
+        {
+            s0 = Vector128.FusedMultiplyAdd(x, y, s0);
+            s1 = Vector128.FusedMultiplyAdd(x, y, s1);
+            s2 = Vector128.FusedMultiplyAdd(x, y, s2);
+            s3 = Vector128.FusedMultiplyAdd(x, y, s3);
+            s4 = Vector128.FusedMultiplyAdd(x, y, s4);
+            s5 = Vector128.FusedMultiplyAdd(x, y, s5);
+            s6 = Vector128.FusedMultiplyAdd(x, y, s6);
+            s7 = Vector128.FusedMultiplyAdd(x, y, s7);
+            s8 = Vector128.FusedMultiplyAdd(x, y, s8);
+            s9 = Vector128.FusedMultiplyAdd(x, y, s9);
+            s10 = Vector128.FusedMultiplyAdd(x, y, s10);
+            s11 = Vector128.FusedMultiplyAdd(x, y, s11);
+        }
+        return Vector128.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static double Float256(double seed)
+    {
+        Vector256<float> x = Vector256.Create((float)seed + 1), y = Vector256.Create((float)1e-9);
+        Vector256<float> s0 = x, s1 = x, s2 = x, s3 = x, s4 = x, s5 = x, s6 = x, s7 = x, s8 = x, s9 = x, s10 = x, s11 = x;
+        for (int n = 0; n < Steps; n++)
+        {
+            s0 = Vector256.FusedMultiplyAdd(x, y, s0);
+            s1 = Vector256.FusedMultiplyAdd(x, y, s1);
+            s2 = Vector256.FusedMultiplyAdd(x, y, s2);
+            s3 = Vector256.FusedMultiplyAdd(x, y, s3);
+            s4 = Vector256.FusedMultiplyAdd(x, y, s4);
+            s5 = Vector256.FusedMultiplyAdd(x, y, s5);
+            s6 = Vector256.FusedMultiplyAdd(x, y, s6);
+            s7 = Vector256.FusedMultiplyAdd(x, y, s7);
+            s8 = Vector256.FusedMultiplyAdd(x, y, s8);
+            s9 = Vector256.FusedMultiplyAdd(x, y, s9);
+            s10 = Vector256.FusedMultiplyAdd(x, y, s10);
+            s11 = Vector256.FusedMultiplyAdd(x, y, s11);
+        }
+        return Vector256.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static double Float512(double seed)
+    {
+        Vector512<float> x = Vector512.Create((float)seed + 1), y = Vector512.Create((float)1e-9);
+        Vector512<float> s0 = x, s1 = x, s2 = x, s3 = x, s4 = x, s5 = x, s6 = x, s7 = x, s8 = x, s9 = x, s10 = x, s11 = x;
+        for (int n = 0; n < Steps; n++)
+        {
+            s0 = Vector512.FusedMultiplyAdd(x, y, s0);
+            s1 = Vector512.FusedMultiplyAdd(x, y, s1);
+            s2 = Vector512.FusedMultiplyAdd(x, y, s2);
+            s3 = Vector512.FusedMultiplyAdd(x, y, s3);
+            s4 = Vector512.FusedMultiplyAdd(x, y, s4);
+            s5 = Vector512.FusedMultiplyAdd(x, y, s5);
+            s6 = Vector512.FusedMultiplyAdd(x, y, s6);
+            s7 = Vector512.FusedMultiplyAdd(x, y, s7);
+            s8 = Vector512.FusedMultiplyAdd(x, y, s8);
+            s9 = Vector512.FusedMultiplyAdd(x, y, s9);
+            s10 = Vector512.FusedMultiplyAdd(x, y, s10);
+            s11 = Vector512.FusedMultiplyAdd(x, y, s11);
+        }
+        return Vector512.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static double Double128(double seed)
+    {
+        Vector128<double> x = Vector128.Create((double)seed + 1), y = Vector128.Create((double)1e-9);
+        Vector128<double> s0 = x, s1 = x, s2 = x, s3 = x, s4 = x, s5 = x, s6 = x, s7 = x, s8 = x, s9 = x, s10 = x, s11 = x;
+        for (int n = 0; n < Steps; n++)
+        {
+            s0 = Vector128.FusedMultiplyAdd(x, y, s0);
+            s1 = Vector128.FusedMultiplyAdd(x, y, s1);
+            s2 = Vector128.FusedMultiplyAdd(x, y, s2);
+            s3 = Vector128.FusedMultiplyAdd(x, y, s3);
+            s4 = Vector128.FusedMultiplyAdd(x, y, s4);
+            s5 = Vector128.FusedMultiplyAdd(x, y, s5);
+            s6 = Vector128.FusedMultiplyAdd(x, y, s6);
+            s7 = Vector128.FusedMultiplyAdd(x, y, s7);
+            s8 = Vector128.FusedMultiplyAdd(x, y, s8);
+            s9 = Vector128.FusedMultiplyAdd(x, y, s9);
+            s10 = Vector128.FusedMultiplyAdd(x, y, s10);
+            s11 = Vector128.FusedMultiplyAdd(x, y, s11);
+        }
+        return Vector128.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static double Double256(double seed)
+    {
+        Vector256<double> x = Vector256.Create((double)seed + 1), y = Vector256.Create((double)1e-9);
+        Vector256<double> s0 = x, s1 = x, s2 = x, s3 = x, s4 = x, s5 = x, s6 = x, s7 = x, s8 = x, s9 = x, s10 = x, s11 = x;
+        for (int n = 0; n < Steps; n++)
+        {
+            s0 = Vector256.FusedMultiplyAdd(x, y, s0);
+            s1 = Vector256.FusedMultiplyAdd(x, y, s1);
+            s2 = Vector256.FusedMultiplyAdd(x, y, s2);
+            s3 = Vector256.FusedMultiplyAdd(x, y, s3);
+            s4 = Vector256.FusedMultiplyAdd(x, y, s4);
+            s5 = Vector256.FusedMultiplyAdd(x, y, s5);
+            s6 = Vector256.FusedMultiplyAdd(x, y, s6);
+            s7 = Vector256.FusedMultiplyAdd(x, y, s7);
+            s8 = Vector256.FusedMultiplyAdd(x, y, s8);
+            s9 = Vector256.FusedMultiplyAdd(x, y, s9);
+            s10 = Vector256.FusedMultiplyAdd(x, y, s10);
+            s11 = Vector256.FusedMultiplyAdd(x, y, s11);
+        }
+        return Vector256.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static double Double512(double seed)
+    {
+        Vector512<double> x = Vector512.Create((double)seed + 1), y = Vector512.Create((double)1e-9);
+        Vector512<double> s0 = x, s1 = x, s2 = x, s3 = x, s4 = x, s5 = x, s6 = x, s7 = x, s8 = x, s9 = x, s10 = x, s11 = x;
+        for (int n = 0; n < Steps; n++)
+        {
+            s0 = Vector512.FusedMultiplyAdd(x, y, s0);
+            s1 = Vector512.FusedMultiplyAdd(x, y, s1);
+            s2 = Vector512.FusedMultiplyAdd(x, y, s2);
+            s3 = Vector512.FusedMultiplyAdd(x, y, s3);
+            s4 = Vector512.FusedMultiplyAdd(x, y, s4);
+            s5 = Vector512.FusedMultiplyAdd(x, y, s5);
+            s6 = Vector512.FusedMultiplyAdd(x, y, s6);
+            s7 = Vector512.FusedMultiplyAdd(x, y, s7);
+            s8 = Vector512.FusedMultiplyAdd(x, y, s8);
+            s9 = Vector512.FusedMultiplyAdd(x, y, s9);
+            s10 = Vector512.FusedMultiplyAdd(x, y, s10);
+            s11 = Vector512.FusedMultiplyAdd(x, y, s11);
+        }
+        return Vector512.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11);
+    }
+}

@@ -1,0 +1,45 @@
+using Flambeau.Runtime;
+
+namespace Flambeau.Kernels;
+
+/// <summary>How C is cut into parts for the team: rows × columns of independent products, without any barrier. Each part packs for itself.</summary>
+internal readonly record struct Grid(int Rows, int Columns)
+{
+    /// <summary>Multiplications from which a product is shared (some 25 µs of one core).</summary>
+    public const long ParallelWork = 1L << 19;
+
+    public int Parts => Rows * Columns;
+
+    /// <summary>The grid of as many parts as threads that packs least: A is packed once a column of the grid, B once a row.</summary>
+    public static Grid For(long m, long n, long k, int rowUnit, int columnUnit)
+    {
+        int threads = Team.Threads;
+        if (threads == 1 || (double)m * n * k < ParallelWork) return new Grid(1, 1);
+        long rows = (m + rowUnit - 1) / rowUnit, columns = (n + columnUnit - 1) / columnUnit;
+        var best = new Grid(1, 1);
+        double bestCost = double.MaxValue;
+        for (int r = 1; r <= threads && r <= rows; r++)
+        {
+            int c = (int)Math.Min(threads / r, columns);
+            // The largest part's multiplications, and what it packs: an element packed costs about as much as 16 multiplications.
+            double partRows = (rows + r - 1) / r * rowUnit, partColumns = (columns + c - 1) / c * columnUnit;
+            double cost = partRows * partColumns + 16 * (partRows + partColumns);
+            if (cost < bestCost) (best, bestCost) = (new Grid(r, c), cost);
+        }
+        return best;
+    }
+
+    /// <summary>The rows and columns of a part: whole units, as even as can be.</summary>
+    public readonly (long I0, long I1, long J0, long J1) Part(int part, long m, long n, int rowUnit, int columnUnit)
+    {
+        var (i0, i1) = Cut(part / Columns, Rows, m, rowUnit);
+        var (j0, j1) = Cut(part % Columns, Columns, n, columnUnit);
+        return (i0, i1, j0, j1);
+    }
+
+    static (long, long) Cut(int part, int parts, long size, int unit)
+    {
+        long units = (size + unit - 1) / unit;
+        return (Math.Min(size, units * part / parts * unit), Math.Min(size, units * (part + 1) / parts * unit));
+    }
+}

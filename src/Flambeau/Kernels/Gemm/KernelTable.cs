@@ -1,0 +1,41 @@
+using System.Runtime.CompilerServices;
+
+namespace Flambeau.Kernels;
+
+/// <summary>The register kernels of one vector kind, by rows and vectors; each compiles when it is first called.</summary>
+internal static unsafe class KernelTable<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
+{
+    static readonly nint[] Table = Fill();
+
+    public static delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void> Get(int rows, int vectors)
+        => (delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)Table[(rows - 1) * MicroKernel.MaxVectors + vectors - 1];
+
+    static nint[] Fill()
+    {
+        var table = new nint[MicroKernel.MaxRows * MicroKernel.MaxVectors];
+        Row<N1>(table);
+        Row<N2>(table);
+        Row<N3>(table);
+        Row<N4>(table);
+        Row<N5>(table);
+        Row<N6>(table);
+        Row<N7>(table);
+        Row<N8>(table);
+        return table;
+    }
+
+    static void Row<R>(nint[] table) where R : struct, ICount
+    {
+        if (R.N > M.Rows) return;
+        Put<R, N1>(table);
+        Put<R, N2>(table);
+        Put<R, N3>(table);
+    }
+
+    static void Put<R, Q>(nint[] table) where R : struct, ICount where Q : struct, ICount
+    {
+        if (Q.N > M.Vectors) return;
+        delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void> kernel = &MicroKernel.Run<M, T, V, R, Q>;
+        table[(R.N - 1) * MicroKernel.MaxVectors + Q.N - 1] = (nint)kernel;
+    }
+}

@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Flambeau.Kernels;
+
+/// <summary>
+/// Vectors <typeparamref name="V"/> of elements <typeparamref name="T"/>, and the register block that suits them: <see cref="Rows"/> × <see cref="Vectors"/> accumulators,
+/// the vectors of a row of B and one broadcast element of A must fit the registers.
+/// </summary>
+internal unsafe interface ILaneMath<T, V> where T : unmanaged where V : struct
+{
+    /// <summary>Elements in a vector.</summary>
+    static abstract int Lanes { get; }
+    /// <summary>Rows of C in a register block; at most <see cref="MicroKernel.MaxRows"/>.</summary>
+    static abstract int Rows { get; }
+    /// <summary>Vectors in a row of a register block; at most <see cref="MicroKernel.MaxVectors"/>.</summary>
+    static abstract int Vectors { get; }
+    static abstract V Load(T* p);
+    static abstract void Store(V x, T* p);
+    static abstract V Broadcast(T* p);
+    static abstract V Add(V x, V y);
+    /// <summary>x · y + z, rounded once.</summary>
+    static abstract V FusedMultiplyAdd(V x, V y, V z);
+}
+
+/// <summary>128-bit vectors of float. Arm64 has 32 registers (8 × 3 sums), SSE 16 (6 × 2).</summary>
+internal unsafe struct Float128 : ILaneMath<float, Vector128<float>>
+{
+    public static int Lanes => 4;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 8 : 6; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 3 : 2; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Load(float* p) => Vector128.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector128<float> x, float* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Broadcast(float* p) => Vector128.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Add(Vector128<float> x, Vector128<float> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> FusedMultiplyAdd(Vector128<float> x, Vector128<float> y, Vector128<float> z) => Vector128.FusedMultiplyAdd(x, y, z);
+}
+
+/// <summary>256-bit vectors of float. 16 registers: 12 sums, 2 of B, 1 of A.</summary>
+internal unsafe struct Float256 : ILaneMath<float, Vector256<float>>
+{
+    public static int Lanes => 8;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 6; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Load(float* p) => Vector256.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector256<float> x, float* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Broadcast(float* p) => Vector256.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Add(Vector256<float> x, Vector256<float> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> FusedMultiplyAdd(Vector256<float> x, Vector256<float> y, Vector256<float> z) => Vector256.FusedMultiplyAdd(x, y, z);
+}
+
+/// <summary>512-bit vectors of float. 32 registers: 24 sums, 3 of B, 1 of A.</summary>
+internal unsafe struct Float512 : ILaneMath<float, Vector512<float>>
+{
+    public static int Lanes => 16;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 8; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 3; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Load(float* p) => Vector512.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector512<float> x, float* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Broadcast(float* p) => Vector512.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Add(Vector512<float> x, Vector512<float> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> FusedMultiplyAdd(Vector512<float> x, Vector512<float> y, Vector512<float> z) => Vector512.FusedMultiplyAdd(x, y, z);
+}
+
+/// <summary>128-bit vectors of double. Arm64 has 32 registers (8 × 3 sums), SSE 16 (6 × 2).</summary>
+internal unsafe struct Double128 : ILaneMath<double, Vector128<double>>
+{
+    public static int Lanes => 2;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 8 : 6; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 3 : 2; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<double> Load(double* p) => Vector128.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector128<double> x, double* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<double> Broadcast(double* p) => Vector128.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<double> Add(Vector128<double> x, Vector128<double> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<double> FusedMultiplyAdd(Vector128<double> x, Vector128<double> y, Vector128<double> z) => Vector128.FusedMultiplyAdd(x, y, z);
+}
+
+/// <summary>256-bit vectors of double. 16 registers: 12 sums, 2 of B, 1 of A.</summary>
+internal unsafe struct Double256 : ILaneMath<double, Vector256<double>>
+{
+    public static int Lanes => 4;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 6; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<double> Load(double* p) => Vector256.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector256<double> x, double* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<double> Broadcast(double* p) => Vector256.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<double> Add(Vector256<double> x, Vector256<double> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<double> FusedMultiplyAdd(Vector256<double> x, Vector256<double> y, Vector256<double> z) => Vector256.FusedMultiplyAdd(x, y, z);
+}
+
+/// <summary>512-bit vectors of double. 32 registers: 24 sums, 3 of B, 1 of A.</summary>
+internal unsafe struct Double512 : ILaneMath<double, Vector512<double>>
+{
+    public static int Lanes => 8;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 8; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 3; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<double> Load(double* p) => Vector512.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector512<double> x, double* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<double> Broadcast(double* p) => Vector512.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<double> Add(Vector512<double> x, Vector512<double> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<double> FusedMultiplyAdd(Vector512<double> x, Vector512<double> y, Vector512<double> z) => Vector512.FusedMultiplyAdd(x, y, z);
+}

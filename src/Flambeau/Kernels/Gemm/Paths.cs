@@ -1,0 +1,51 @@
+using Flambeau.Runtime;
+
+namespace Flambeau.Kernels;
+
+/// <summary>Chooses how a product is done. Every choice gives the same bits; only speed hangs on it.</summary>
+internal static unsafe class Paths<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
+{
+    /// <summary>Up to this many multiplications nothing is packed.</summary>
+    const long SmallWork = 1L << 18;
+
+    static int PanelColumns => M.Lanes * M.Vectors;
+
+    public static void Multiply(Product<T> x)
+    {
+        if (x.N == 1) x.CCol = 1;
+        if (x.CCol != 1 && (x.CRow == 1 || x.M == 1)) x = x.Transposed;
+        if (x.CCol != 1 && x.N > 1) Scattered(x);
+        else Rows(x);
+    }
+
+    /// <summary>C's columns lie side by side.</summary>
+    static void Rows(in Product<T> x)
+    {
+        if (x.BCol == 1 && x.K <= Gemm.BlockK && x.Work <= SmallWork) Small<M, T, V>.Multiply(x);
+        else Blocked<M, T, V>.Multiply(x);
+    }
+
+    /// <summary>C has no stride of 1: rows are made in scratch, some at a time, and copied out.</summary>
+    static void Scattered(in Product<T> x)
+    {
+        long rows = Math.Clamp((1 << 18) / x.N, 1, x.M);
+        T* made = (T*)Scratch.Rent(Slot.Scattered, rows * x.N * sizeof(T));
+        for (long i = 0; i < x.M; i += rows)
+        {
+            var piece = x.Part(i, Math.Min(x.M, i + rows), 0, x.N);
+            piece.C = made;
+            piece.CRow = x.N;
+            piece.CCol = 1;
+            Rows(piece);
+            T* s = made, d = x.C + i * x.CRow;
+            for (long r = 0; r < piece.M; r++, d += x.CRow)
+                for (long j = 0; j < x.N; j++) d[j * x.CCol] = *s++;
+        }
+    }
+}
+
+/// <summary>The scratch buffers of matrix products.</summary>
+internal static class Slot
+{
+    public const int A = 0, B = 1, Tile = 2, Scattered = 3;
+}

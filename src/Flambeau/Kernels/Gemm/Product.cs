@@ -1,0 +1,30 @@
+namespace Flambeau.Kernels;
+
+/// <summary>One product C[m × n] = A[m × k] · B[k × n]. Strides count elements; <c>ARow</c> is from row to row, <c>ACol</c> from column to column.</summary>
+internal unsafe struct Product<T> where T : unmanaged
+{
+    public long M, N, K;
+    public T* A, B, C;
+    public long ARow, ACol, BRow, BCol, CRow, CCol;
+
+    /// <summary>The same product said as Cᵀ = Bᵀ · Aᵀ. Each element's chain is the same.</summary>
+    public readonly Product<T> Transposed => new()
+    {
+        M = N, N = M, K = K, A = B, ARow = BCol, ACol = BRow, B = A, BRow = ACol, BCol = ARow, C = C, CRow = CCol, CCol = CRow,
+    };
+
+    /// <summary>The part of the product that makes rows <paramref name="i0"/> … <paramref name="i1"/> − 1 and columns <paramref name="j0"/> … <paramref name="j1"/> − 1 of C.</summary>
+    public readonly Product<T> Part(long i0, long i1, long j0, long j1)
+    {
+        var part = this;
+        part.M = i1 - i0;
+        part.N = j1 - j0;
+        part.A = A + i0 * ARow;
+        part.B = B + j0 * BCol;
+        part.C = C + i0 * CRow + j0 * CCol;
+        return part;
+    }
+
+    /// <summary>Multiplications, at most <see cref="long.MaxValue"/>.</summary>
+    public readonly long Work => (long)Math.Min((double)M * N * K, long.MaxValue / 2);
+}

@@ -1,0 +1,52 @@
+using Flambeau.Runtime;
+using System.Runtime.CompilerServices;
+
+namespace Flambeau.Kernels;
+
+/// <summary>Small products, read in place on the calling thread: B's and C's columns lie side by side, and k fits one block of the law.</summary>
+internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
+{
+    public static void Multiply(in Product<T> x)
+    {
+        long n = x.N, j = 0;
+        int width = M.Lanes * M.Vectors;
+        for (; j + width <= n; j += width) Column(x, j, M.Vectors);
+        long left = n - j;
+        if (left == 0) return;
+        int vectors = (int)((left + M.Lanes - 1) / M.Lanes), reach = vectors * M.Lanes;
+        if (left == reach) Column(x, j, vectors);
+        else if (n >= reach) Column(x, n - reach, vectors); // overlaps its neighbour and writes the same bits there
+        else Narrow(x, j, vectors);
+    }
+
+    /// <summary>All rows of C from column <paramref name="j"/>, some vectors wide. The last block of rows overlaps the one before.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Column(in Product<T> x, long j, int vectors)
+    {
+        int rows = (int)Math.Min(M.Rows, x.M);
+        var kernel = KernelTable<M, T, V>.Get(rows, vectors);
+        T* b = x.B + j, c = x.C + j;
+        for (long i = 0; i < x.M; i += rows)
+        {
+            long at = Math.Min(i, x.M - rows);
+            kernel((nint)x.K, x.A + at * x.ARow, (nint)x.ARow, (nint)x.ACol, b, (nint)x.BRow, c + at * x.CRow, (nint)x.CRow, Into.Store);
+        }
+    }
+
+    /// <summary>Fewer columns than a vector has lanes: B and C pass through scratch filled up with zeros.</summary>
+    static void Narrow(in Product<T> x, long j, int vectors)
+    {
+        int reach = vectors * M.Lanes, w = (int)(x.N - j);
+        T* b = (T*)Scratch.Rent(Slot.B, x.K * reach * sizeof(T)), c = (T*)Scratch.Rent(Slot.Tile, x.M * reach * sizeof(T));
+        Packing.Pack<M, T, V>(x.B + j, 1, x.BRow, w, x.K, b, reach);
+        var padded = x;
+        padded.B = b;
+        padded.BRow = reach;
+        padded.N = reach;
+        padded.C = c;
+        padded.CRow = reach;
+        Column(padded, 0, vectors);
+        for (long i = 0; i < x.M; i++)
+            for (int q = 0; q < w; q++) x.C[i * x.CRow + j + q] = c[i * reach + q];
+    }
+}
