@@ -1,0 +1,434 @@
+using Flambeau.Scalars;
+using Flambeau.Transforms;
+
+namespace Flambeau.Ops;
+
+/// <summary>How an elementwise operator's result type follows from its operands' types.</summary>
+public enum Promotion
+{
+    /// <summary>The common type of the operands: <c>Add</c>.</summary>
+    Same,
+    /// <summary>The common type; whole numbers and bool become float32: <c>Exp</c>, <c>Divide</c>.</summary>
+    IntToFloat,
+    /// <summary>Computed in the common type, the result is bool: <c>Less</c>. The body yields a mask.</summary>
+    Bool,
+}
+
+/// <summary>What every elementwise operator may state beside its body.</summary>
+public interface IElementwise : IOperator
+{
+    /// <summary>How the result type follows from the operands.</summary>
+    static virtual Promotion Promotion => Promotion.Same;
+    /// <summary>How many of the last operands are parameters: scalars that are not differentiated.</summary>
+    static virtual int Parameters => 0;
+    /// <summary>How many of the first operands are conditions: bool, without part in promotion, not differentiated. In the body a condition is 0 or 1.</summary>
+    static virtual int Conditions => 0;
+}
+
+/// <summary>An operator of one operand, elementwise: the body says what happens to one element.</summary>
+public interface IUnary : IElementwise
+{
+    /// <summary>The formula, on any real scalar.</summary>
+    static abstract S Body<S>(S x) where S : IReal<S>;
+
+    /// <summary>
+    /// True if <see cref="Derivative"/> states dy/dx as a function of the result: the result alone is saved, and in-place use stays legal. Tests hold the statement against the derived derivative.
+    /// </summary>
+    static virtual bool StatesDerivative => false;
+    /// <summary>dy/dx in terms of y; used if <see cref="StatesDerivative"/>.</summary>
+    static virtual S Derivative<S>(S y) where S : IReal<S> => throw new NotSupportedException("StatesDerivative is true but Derivative is not overridden.");
+}
+
+/// <summary>An elementwise operator of two operands.</summary>
+public interface IBinary : IElementwise
+{
+    /// <summary>The formula, on any real scalar.</summary>
+    static abstract S Body<S>(S x, S y) where S : IReal<S>;
+}
+
+/// <summary>An elementwise operator of three operands.</summary>
+public interface ITernary : IElementwise
+{
+    /// <summary>The formula, on any real scalar.</summary>
+    static abstract S Body<S>(S x, S y, S z) where S : IReal<S>;
+}
+
+/// <summary>An elementwise operator on whole numbers, of one operand.</summary>
+public interface IIntegerUnary : IElementwise
+{
+    /// <summary>The formula, on any whole-number scalar.</summary>
+    static abstract S Body<S>(S x) where S : IInteger<S>;
+}
+
+/// <summary>An elementwise operator on whole numbers, of two operands.</summary>
+public interface IIntegerBinary : IElementwise
+{
+    /// <summary>The formula, on any whole-number scalar.</summary>
+    static abstract S Body<S>(S x, S y) where S : IInteger<S>;
+}
+
+/// <summary>Applies elementwise operators.</summary>
+public static class Elementwise
+{
+    /// <summary>Applies a unary operator.</summary>
+    public static Tensor Apply<TOp>(Tensor x) where TOp : struct, IUnary => UnaryOp<TOp>.Instance.Apply(x);
+
+    /// <summary>Applies a binary operator; the operands broadcast.</summary>
+    public static Tensor Apply<TOp>(Tensor x, Tensor y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, y);
+
+    /// <summary>Applies a binary operator to a tensor and a number.</summary>
+    public static Tensor Apply<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, Tensor.Wrap(y));
+
+    /// <summary>Applies a ternary operator; the operands broadcast.</summary>
+    public static Tensor Apply<TOp>(Tensor x, Tensor y, Tensor z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, y, z);
+
+    /// <summary>Applies a ternary operator to a tensor and two numbers.</summary>
+    public static Tensor Apply<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, Tensor.Wrap(y), Tensor.Wrap(z));
+
+    /// <summary>Applies an operator on whole numbers.</summary>
+    public static Tensor ApplyInteger<TOp>(Tensor x) where TOp : struct, IIntegerUnary => IntegerUnaryOp<TOp>.Instance.Apply(x);
+
+    /// <summary>Applies an operator on whole numbers; the operands broadcast.</summary>
+    public static Tensor ApplyInteger<TOp>(Tensor x, Tensor y) where TOp : struct, IIntegerBinary => IntegerBinaryOp<TOp>.Instance.Apply(x, y);
+
+    /// <summary>x ← op(x) in x's own memory (PyTorch's trailing underscore).</summary>
+    public static Tensor InPlace<TOp>(Tensor x) where TOp : struct, IUnary => UnaryOp<TOp>.Instance.ApplyInPlace(x, x);
+
+    /// <summary>x ← op(x, y) in x's own memory; y broadcasts to x.</summary>
+    public static Tensor InPlace<TOp>(Tensor x, Tensor y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.ApplyInPlace(x, x, y);
+
+    /// <summary>x ← op(x, y) in x's own memory.</summary>
+    public static Tensor InPlace<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.ApplyInPlace(x, x, Tensor.Wrap(y));
+
+    /// <summary>x ← op(x, y, z) in x's own memory; y and z broadcast to x.</summary>
+    public static Tensor InPlace<TOp>(Tensor x, Tensor y, Tensor z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.ApplyInPlace(x, x, y, z);
+}
+
+/// <summary>
+/// The kind of operators that treat every element alike. The kind owns broadcasting, promotion, the derivative (read off the body), batching and the loops; an operator writes its body.
+/// </summary>
+internal abstract class ElementwiseOp : Op
+{
+    readonly Derivative?[] _derivatives;
+    Kernel? _kernel;
+
+    protected ElementwiseOp(string name, int arity) => (Name, Arity, _derivatives) = (name, arity, new Derivative?[arity]);
+
+    public override string Name { get; }
+    public int Arity { get; }
+    public virtual Promotion Promotion => Promotion.Same;
+    public virtual int Parameters => 0;
+    public virtual int Conditions => 0;
+    public virtual bool IsInteger => false;
+
+    /// <summary>The body as an expression of its operands.</summary>
+    public abstract Expr Expression { get; }
+    /// <summary>The derivative with respect to an operand as an expression; null where the body does not vary with it.</summary>
+    protected abstract Expr? Differentiate(int operand);
+    protected abstract Kernel MakeKernel();
+    /// <summary>A kernel of d · g, operands then g; null to read the expression in tiles.</summary>
+    protected abstract Kernel? MakeDerivativeKernel(int operand, bool fromOutput);
+
+    public Kernel Kernel => _kernel ??= MakeKernel();
+
+    public sealed override bool IsDifferentiable(int operand) =>
+        operand >= Conditions && operand < Arity - Parameters && Promotion != Promotion.Bool && !IsInteger;
+
+    /// <summary>The type that the result has, and the type that it is computed in.</summary>
+    internal (DType Result, DType Compute) Types(ReadOnlySpan<Tensor> x)
+    {
+        var common = Promote.ResultType(x[Conditions..]);
+        if (IsInteger && common.IsFloatingPoint)
+            throw Errors.Make(Name, $"works on whole numbers and bool, got {common.Name}; cast with To(DType.Int64)", Named(x));
+        if (Promotion == Promotion.IntToFloat && !common.IsFloatingPoint) common = DType.Float32;
+        return (Promotion == Promotion.Bool ? DType.Bool : common, ComputeType(common));
+    }
+
+    internal static DType ComputeType(DType type) => type switch
+    {
+        DType.Float64 => DType.Float64,
+        DType.Float16 or DType.BFloat16 or DType.Float32 => DType.Float32,
+        DType.Int64 => DType.Int64,
+        _ => DType.Int32, // narrow results wrap when they are cut back
+    };
+
+    static (string, Tensor?)[] Named(ReadOnlySpan<Tensor> x)
+    {
+        string[] names = x.Length == 2 ? ["left", "right"] : ["x", "y", "z", "w"];
+        var named = new (string, Tensor?)[x.Length];
+        for (int i = 0; i < x.Length; i++) named[i] = (i < names.Length ? names[i] : $"x{i}", x[i]);
+        return named;
+    }
+
+    internal Shape ResultShape(ReadOnlySpan<Tensor> x)
+    {
+        var shape = x[0].Shape;
+        for (int i = 1; i < x.Length; i++)
+        {
+            if (ReferenceEquals(shape, x[i].Shape)) continue;
+            shape = Shapes.TryBroadcast(shape, x[i].Shape, out int dim) ?? throw Errors.Make(Name,
+                $"shapes {shape} and {x[i].Shape} do not broadcast: sizes at dim {dim} (from the end) differ and neither is 1", Named(x));
+        }
+        return shape;
+    }
+
+    public override Tensor Run(ReadOnlySpan<Tensor> x)
+    {
+        var (type, compute) = Types(x);
+        var y = Tensor.Empty(ResultShape(x), type);
+        ElementwiseLoop.Run(Kernel, compute, y, x);
+        return y;
+    }
+
+    /// <summary>Writes the result into <paramref name="target"/>, whose shape and type stay.</summary>
+    public Tensor ApplyInPlace(Tensor target, params ReadOnlySpan<Tensor> x)
+    {
+        if (target.Level is not null || Interpreter.InCharge(x) is not null) return Lifting.InPlace(this, target, x);
+        var (type, compute) = Types(x);
+        if (type > target.DType && (type.IsFloatingPoint && !target.DType.IsFloatingPoint || target.DType == DType.Bool))
+            throw Errors.Make(Name + "_", $"the result has type {type.Name}, which cannot be stored in a {target.DType.Name} tensor; cast the target first or use the out-of-place form", Named(x));
+        if (!ResultShape(x).Equals(target.Shape))
+            throw Errors.Make(Name + "_", $"the result has shape {ResultShape(x)}, which does not fit into the target's {target.Shape}; an in-place operator cannot broadcast its target", Named(x));
+        if (Shapes.Overlaps(target)) throw Errors.Make(Name + "_", "several elements of the target share one place in memory (an expanded view); clone it first", ("target", target));
+        var operands = x.ToArray();
+        return Tape.InPlace(target, this, x, t =>
+        {
+            for (int i = 1; i < operands.Length; i++)
+                if (Shapes.MayAlias(t, operands[i])) operands[i] = operands[i].Detached().Clone();
+            ElementwiseLoop.Run(Kernel, compute, t, operands);
+        });
+    }
+
+    // ---- derivatives ----
+
+    /// <summary>d(result)/d(operand), read off the body once.</summary>
+    sealed class Derivative
+    {
+        public required Expr? Expression { get; init; } // null: zero
+        public required double? Constant { get; init; } // 1 or -1: no kernel needed
+        public required uint Saves { get; init; }
+        public required Lazy<ElementwiseOp> Product { get; init; } // (operands, g) → derivative · g
+        public bool FromOutput => Saves == Output;
+    }
+
+    Derivative Of(int operand) => _derivatives[operand] ??= MakeDerivative(operand);
+
+    Derivative MakeDerivative(int operand)
+    {
+        var d = Differentiate(operand);
+        double? constant = d is null ? 0 : d.Op == Opcode.Constant && d.Value is 1 or -1 ? d!.Value : null;
+        uint saves = 0;
+        if (d is not null && constant is null)
+        {
+            uint viaOutput = Mentions(d, Expression), direct = Mentions(d, null);
+            saves = viaOutput == Output || System.Numerics.BitOperations.PopCount(viaOutput) < System.Numerics.BitOperations.PopCount(direct) ? viaOutput : direct;
+        }
+        return new()
+        {
+            Expression = d, Constant = constant, Saves = saves,
+            Product = new(() => new ProductOp(this, operand, saves == Output ? Substitute(d!, Expression) : d!, MakeDerivativeKernel(operand, saves == Output), saves == Output)),
+        };
+    }
+
+    // which operands an expression mentions, the output standing for itself
+    static uint Mentions(Expr d, Expr? output)
+    {
+        uint bits = 0;
+        var seen = new HashSet<Expr>();
+        Visit(d);
+        return bits;
+
+        void Visit(Expr e)
+        {
+            if (!seen.Add(e)) return;
+            if (ReferenceEquals(e, output)) { bits |= Output; return; }
+            if (e.Op == Opcode.Input) bits |= 1u << e.Index;
+            foreach (var arg in e.Args) Visit(arg);
+        }
+    }
+
+    // the derivative as a function of the output alone, which becomes input 0
+    static Expr Substitute(Expr d, Expr output)
+    {
+        var values = new Dictionary<Expr, Expr> { [output] = Expr.Input(0) };
+        return Rewrite(d);
+
+        Expr Rewrite(Expr e)
+        {
+            if (values.TryGetValue(e, out var known)) return known;
+            if (e.Args.Length == 0) return e;
+            var args = e.Args.Select(Rewrite).ToArray();
+            var made = args.Length switch { 1 => Expr.Apply(e.Op, args[0]), 2 => Expr.Apply(e.Op, args[0], args[1]), _ => Expr.Apply(e.Op, args[0], args[1], args[2]) };
+            return values[e] = made;
+        }
+    }
+
+    public override uint SavesFor(int operand) => IsDifferentiable(operand) ? Of(operand).Saves : 0;
+
+    public override void Pullback(Node node, Tensor g)
+    {
+        for (int i = 0; i < Arity; i++)
+            if (node.Needs(i)) node.Give(i, Shapes.SumTo(Product(node, i, g), node.InputShapes[i]).To(node.InputTypes[i]));
+    }
+
+    Tensor Product(Node node, int i, Tensor g)
+    {
+        var d = Of(i);
+        if (d.Constant is { } c) return c == 1 ? g : c == -1 ? -g : Tensor.ZerosLike(g);
+        if (d.FromOutput) return d.Product.Value.Apply(node.Output(), g);
+        var operands = new Tensor[Arity + 1];
+        // an operand that the derivative does not mention was not saved; g, of the result's shape, stands in
+        for (int k = 0; k < Arity; k++) operands[k] = (d.Saves >> k & 1) != 0 ? node.Input(k) : g;
+        operands[Arity] = g;
+        return d.Product.Value.Apply(operands);
+    }
+
+    public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y)
+    {
+        Tensor? sum = null;
+        for (int i = 0; i < Arity; i++)
+        {
+            if (t[i] is not { } tangent || !IsDifferentiable(i)) continue;
+            var d = Of(i);
+            Tensor term;
+            if (d.Constant is { } c) term = c == 1 ? tangent : c == -1 ? -tangent : Tensor.ZerosLike(tangent);
+            else if (d.FromOutput) term = d.Product.Value.Apply(y, tangent);
+            else
+            {
+                var operands = new Tensor[Arity + 1];
+                for (int k = 0; k < Arity; k++) operands[k] = (d.Saves >> k & 1) != 0 ? x[k] : tangent;
+                operands[Arity] = tangent;
+                term = d.Product.Value.Apply(operands);
+            }
+            sum = sum is null ? term : sum + term;
+        }
+        return Shapes.ExpandTo(sum!, y.Shape).To(y.DType);
+    }
+
+    public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size)
+    {
+        int rank = 0;
+        for (int i = 0; i < x.Length; i++) rank = Math.Max(rank, x[i].Rank - (batched[i] ? 1 : 0));
+        var operands = new Tensor[x.Length];
+        // the batch leads; operands of lower rank get size-1 dims after it, where broadcasting would have put them
+        for (int i = 0; i < x.Length; i++)
+        {
+            operands[i] = x[i];
+            if (batched[i]) while (operands[i].Rank < rank + 1) operands[i] = operands[i].Unsqueeze(1);
+        }
+        return Apply(operands);
+    }
+
+    /// <summary>derivative · g as an operator of its own, so that gradients have gradients: its derivatives are expressions, read in tiles, of any order.</summary>
+    sealed class ProductOp(ElementwiseOp of, int operand, Expr derivative, Kernel? kernel, bool fromOutput)
+        : ExprOp($"{of.Name}Backward{(of.Arity > 1 ? operand : "")}", derivative * Expr.Input(fromOutput ? 1 : of.Arity), fromOutput ? 2 : of.Arity + 1, kernel)
+    {
+        public override int Conditions => fromOutput ? 0 : of.Conditions;
+    }
+}
+
+/// <summary>An elementwise operator given by an expression: derivatives of derivatives. Its derivative is one more.</summary>
+internal class ExprOp(string name, Expr expression, int arity, Kernel? kernel) : ElementwiseOp(name, arity)
+{
+    public override Expr Expression => expression;
+    protected override Kernel MakeKernel() => kernel ?? new ExprKernel(expression);
+    protected override Kernel? MakeDerivativeKernel(int operand, bool fromOutput) => null;
+
+    protected override Expr? Differentiate(int operand) => Derive.By(expression, operand, Arity);
+}
+
+/// <summary>Derivatives of expressions, by reading them over dual numbers.</summary>
+internal static class Derive
+{
+    public static Expr? By(Expr body, int operand, int arity)
+    {
+        var inputs = new Dual<Expr>[arity];
+        for (int i = 0; i < arity; i++) inputs[i] = i == operand ? new(Expr.Input(i), Expr.Constant(1)) : new(Expr.Input(i));
+        var y = Expr.Read<Dual<Expr>>(body, inputs);
+        return y.Varies ? y.Tangent : null;
+    }
+}
+
+internal sealed class UnaryOp<TOp> : ElementwiseOp where TOp : struct, IUnary
+{
+    public static readonly UnaryOp<TOp> Instance = new();
+    UnaryOp() : base(OpNames.Of<TOp>(), 1) { }
+
+    public override Promotion Promotion => TOp.Promotion;
+    public override Expr Expression => TOp.Body(Expr.Input(0));
+    protected override Expr? Differentiate(int operand)
+    {
+        if (TOp.StatesDerivative) return TOp.Derivative(Expression);
+        var y = TOp.Body(new Dual<Expr>(Expr.Input(0), Expr.Constant(1)));
+        return y.Varies ? y.Tangent : null;
+    }
+    protected override Kernel MakeKernel() => Promotion == Promotion.Bool ? Kernel.Mask<UnaryMaskLoop<TOp>>() : Kernel.Of<UnaryLoop<TOp>>();
+    protected override Kernel? MakeDerivativeKernel(int operand, bool fromOutput) =>
+        TOp.StatesDerivative ? Kernel.Of<BinaryLoop<FromOutput<TOp>>>() : fromOutput ? null : Kernel.Of<BinaryLoop<UnaryDerivative<TOp>>>();
+}
+
+internal sealed class BinaryOp<TOp> : ElementwiseOp where TOp : struct, IBinary
+{
+    public static readonly BinaryOp<TOp> Instance = new();
+    BinaryOp() : base(OpNames.Of<TOp>(), 2) { }
+
+    public override Promotion Promotion => TOp.Promotion;
+    public override int Parameters => TOp.Parameters;
+    public override int Conditions => TOp.Conditions;
+    public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1));
+    protected override Expr? Differentiate(int operand)
+    {
+        Expr x = Expr.Input(0), y = Expr.Input(1), one = Expr.Constant(1);
+        var z = operand == 0 ? TOp.Body(new Dual<Expr>(x, one), new Dual<Expr>(y)) : TOp.Body(new Dual<Expr>(x), new Dual<Expr>(y, one));
+        return z.Varies ? z.Tangent : null;
+    }
+    protected override Kernel MakeKernel() => Promotion == Promotion.Bool ? Kernel.Mask<BinaryMaskLoop<TOp>>() : Kernel.Of<BinaryLoop<TOp>>();
+    protected override Kernel? MakeDerivativeKernel(int operand, bool fromOutput) =>
+        fromOutput ? null : operand == 0 ? Kernel.Of<TernaryLoop<BinaryDerivative0<TOp>>>() : Kernel.Of<TernaryLoop<BinaryDerivative1<TOp>>>();
+}
+
+internal sealed class TernaryOp<TOp> : ElementwiseOp where TOp : struct, ITernary
+{
+    public static readonly TernaryOp<TOp> Instance = new();
+    TernaryOp() : base(OpNames.Of<TOp>(), 3) { }
+
+    public override Promotion Promotion => TOp.Promotion;
+    public override int Parameters => TOp.Parameters;
+    public override int Conditions => TOp.Conditions;
+    public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1), Expr.Input(2));
+    protected override Expr? Differentiate(int operand)
+    {
+        Dual<Expr> Seed(int i) => i == operand ? new(Expr.Input(i), Expr.Constant(1)) : new(Expr.Input(i));
+        var y = TOp.Body(Seed(0), Seed(1), Seed(2));
+        return y.Varies ? y.Tangent : null;
+    }
+    protected override Kernel MakeKernel() => Promotion == Promotion.Bool ? Kernel.Mask<TernaryMaskLoop<TOp>>() : Kernel.Of<TernaryLoop<TOp>>();
+    protected override Kernel? MakeDerivativeKernel(int operand, bool fromOutput) => fromOutput ? null : operand switch
+    {
+        0 => Kernel.Of<QuaternaryLoop<TernaryDerivative0<TOp>>>(),
+        1 => Kernel.Of<QuaternaryLoop<TernaryDerivative1<TOp>>>(),
+        _ => Kernel.Of<QuaternaryLoop<TernaryDerivative2<TOp>>>(),
+    };
+}
+
+internal sealed class IntegerUnaryOp<TOp> : ElementwiseOp where TOp : struct, IIntegerUnary
+{
+    public static readonly IntegerUnaryOp<TOp> Instance = new();
+    IntegerUnaryOp() : base(OpNames.Of<TOp>(), 1) { }
+    public override bool IsInteger => true;
+    public override Expr Expression => throw new NotSupportedException($"{Name} is an operator on whole numbers");
+    protected override Expr? Differentiate(int operand) => null;
+    protected override Kernel MakeKernel() => Kernel.Of<IntegerUnaryLoop<TOp>>();
+    protected override Kernel? MakeDerivativeKernel(int operand, bool fromOutput) => null;
+}
+
+internal sealed class IntegerBinaryOp<TOp> : ElementwiseOp where TOp : struct, IIntegerBinary
+{
+    public static readonly IntegerBinaryOp<TOp> Instance = new();
+    IntegerBinaryOp() : base(OpNames.Of<TOp>(), 2) { }
+    public override bool IsInteger => true;
+    public override Expr Expression => throw new NotSupportedException($"{Name} is an operator on whole numbers");
+    protected override Expr? Differentiate(int operand) => null;
+    protected override Kernel MakeKernel() => Kernel.Of<IntegerBinaryLoop<TOp>>();
+    protected override Kernel? MakeDerivativeKernel(int operand, bool fromOutput) => null;
+}

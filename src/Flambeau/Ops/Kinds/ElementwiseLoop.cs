@@ -1,0 +1,238 @@
+using System.Runtime.CompilerServices;
+using Flambeau.Runtime;
+using Flambeau.Scalars;
+
+namespace Flambeau.Ops;
+
+/// <summary>
+/// Drives a kernel over operands of any type, stride and broadcast. What lies contiguously in the compute type is used in place; everything else goes through tiles of L1 size
+/// (gather, convert, compute, convert, scatter), so kernels exist for contiguous operands of four types only.
+/// </summary>
+internal static unsafe class ElementwiseLoop
+{
+    const int MaxOperands = 8;
+    const int Tile = 1024;     // elements: MaxOperands tiles of it fit L1 beside the streams
+    const int Chunk = 16384;   // elements a part of the team takes at a time
+    const int RowMinimum = 32; // below this a row's fixed cost exceeds that of gathering
+
+    public static void Run(Kernel kernel, DType compute, Tensor y, ReadOnlySpan<Tensor> x)
+    {
+        long n = y.Shape.Count;
+        if (n == 0) return;
+        if (x.Length > MaxOperands) throw new NotSupportedException($"an elementwise operator takes at most {MaxOperands} operands");
+        var plan = new Plan { Kernel = kernel, Compute = compute, Count = n };
+        bool direct = y.IsContiguous && (kernel.YieldsMask ? y.DType == DType.Bool : y.DType == compute);
+        for (int k = 0; direct && k < x.Length; k++)
+            direct = x[k].DType == compute && (x[k].Shape.Count == 1 || x[k].IsContiguous && x[k].Shape.Equals(y.Shape));
+        Pin(ref plan, direct, y, x, 0);
+    }
+
+    // pins managed storages one by one down the recursion, then runs
+    static void Pin(ref Plan plan, bool direct, Tensor y, ReadOnlySpan<Tensor> x, int k)
+    {
+        if (k == x.Length)
+        {
+            fixed (byte* p = y.Store!)
+            {
+                plan.Y = p + y.Offset * y.DType.Size;
+                if (direct) RunDirect(ref plan, y, x);
+                else RunTiled(ref plan, y, x);
+            }
+            GC.KeepAlive(y);
+            return;
+        }
+        fixed (byte* p = x[k].Store!)
+        {
+            plan.X[k] = (nint)(p + x[k].Offset * x[k].DType.Size);
+            Pin(ref plan, direct, y, x, k + 1);
+        }
+        GC.KeepAlive(x[k]);
+    }
+
+    [InlineArray(MaxOperands)]
+    struct Pointers { nint _first; }
+
+    struct Plan
+    {
+        public Kernel Kernel;
+        public DType Compute;
+        public long Count;
+        public byte* Y;
+        public Pointers X;
+        public int Operands;
+        public uint Scalars;
+        public int ElementSize, ResultSize;
+        public Layout[]? Layouts; // operands, then the result
+        public long Row;          // innermost collapsed size
+    }
+
+    // ---- everything contiguous, in the compute type ----
+
+    static void RunDirect(ref Plan plan, Tensor y, ReadOnlySpan<Tensor> x)
+    {
+        plan.Operands = x.Length;
+        plan.ElementSize = plan.Compute.Size;
+        plan.ResultSize = y.DType.Size;
+        for (int k = 0; k < x.Length; k++)
+            if (x[k].Shape.Count == 1 && plan.Count != 1) plan.Scalars |= 1u << k;
+        if (plan.Count <= Chunk || plan.Count < Team.Threshold)
+        {
+            byte** pointers = stackalloc byte*[MaxOperands];
+            for (int k = 0; k < x.Length; k++) pointers[k] = (byte*)plan.X[k];
+            plan.Kernel.Run(plan.Compute, plan.Y, pointers, plan.Count, plan.Scalars);
+            return;
+        }
+        var part = new DirectPart { Plan = (Plan*)Unsafe.AsPointer(ref plan) };
+        Team.Run((int)((plan.Count + Chunk - 1) / Chunk), ref part);
+    }
+
+    struct DirectPart : IPart
+    {
+        public Plan* Plan;
+
+        public readonly void Run(int part)
+        {
+            ref var plan = ref *Plan;
+            long start = (long)part * Chunk;
+            byte** pointers = stackalloc byte*[MaxOperands];
+            for (int k = 0; k < plan.Operands; k++)
+                pointers[k] = (byte*)plan.X[k] + ((plan.Scalars >> k & 1) != 0 ? 0 : start * plan.ElementSize);
+            plan.Kernel.Run(plan.Compute, plan.Y + start * plan.ResultSize, pointers, Math.Min(Chunk, plan.Count - start), plan.Scalars);
+        }
+    }
+
+    // ---- the general case ----
+
+    internal sealed class Layout
+    {
+        public required DType Type;
+        public required long[] Sizes;   // collapsed
+        public required long[] Strides;
+        public bool IsScalar, IsFlat;   // one element for all; contiguous over the whole iteration
+        public long Inner => Strides.Length == 0 ? 0 : Strides[^1];
+    }
+
+    static void RunTiled(ref Plan plan, Tensor y, ReadOnlySpan<Tensor> x)
+    {
+        plan.Operands = x.Length;
+        plan.ElementSize = plan.Compute.Size;
+        plan.ResultSize = y.DType.Size;
+        plan.Layouts = Collapse(y, x);
+        plan.Row = plan.Layouts[^1].Sizes is { Length: > 0 } sizes ? sizes[^1] : 1;
+        int parts = (int)((plan.Count + Chunk - 1) / Chunk);
+        var part = new TiledPart { Plan = (Plan*)Unsafe.AsPointer(ref plan) };
+        if (plan.Count < Team.Threshold) for (int i = 0; i < parts; i++) part.Run(i);
+        else Team.Run(parts, ref part);
+    }
+
+    // merges neighbouring dims that every operand walks as one
+    static Layout[] Collapse(Tensor y, ReadOnlySpan<Tensor> x)
+    {
+        var shape = y.Shape;
+        var strides = new long[x.Length + 1][];
+        for (int k = 0; k < x.Length; k++) strides[k] = Shapes.BroadcastStrides(x[k], shape);
+        strides[^1] = y.Strides;
+        var groups = new List<(long Size, int Dim)>();
+        for (int d = 0; d < shape.Rank; d++)
+        {
+            if (shape.Sizes[d] == 1) continue;
+            if (groups.Count > 0 && Merges(strides, groups[^1].Dim, d, shape.Sizes[d])) groups[^1] = (groups[^1].Size * shape.Sizes[d], d);
+            else groups.Add((shape.Sizes[d], d));
+        }
+        var sizes = groups.Select(g => g.Size).ToArray();
+        var layouts = new Layout[strides.Length];
+        for (int k = 0; k < strides.Length; k++)
+        {
+            var own = groups.Select(g => strides[k][g.Dim]).ToArray();
+            layouts[k] = new()
+            {
+                Type = k == x.Length ? y.DType : x[k].DType, Sizes = sizes, Strides = own,
+                IsScalar = own.All(s => s == 0), IsFlat = own.Length == 1 ? own[0] == 1 : own.AsSpan().SequenceEqual(new Shape(sizes).ContiguousStrides),
+            };
+        }
+        return layouts;
+    }
+
+    static bool Merges(long[][] strides, int outer, int inner, long innerSize)
+    {
+        foreach (var s in strides) if (s[outer] != s[inner] * innerSize) return false;
+        return true;
+    }
+
+    struct TiledPart : IPart
+    {
+        public Plan* Plan;
+
+        public readonly void Run(int part)
+        {
+            ref var plan = ref *Plan;
+            long start = (long)part * Chunk, end = Math.Min(start + Chunk, plan.Count);
+            byte* scratch = (byte*)Scratch.Rent(Scratch.Elementwise, (MaxOperands + 2) * Tile * 8);
+            byte** pointers = stackalloc byte*[MaxOperands];
+            bool byRow = plan.Row >= RowMinimum;
+            while (start < end)
+            {
+                long length = Math.Min(Tile, end - start);
+                if (byRow) length = Math.Min(length, plan.Row - start % plan.Row);
+                Piece(ref plan, start, length, byRow, pointers, scratch);
+                start += length;
+            }
+        }
+    }
+
+    // one piece: at most a tile, and by row within one row
+    static void Piece(ref Plan plan, long start, long n, bool byRow, byte** pointers, byte* scratch)
+    {
+        byte* spare = scratch + MaxOperands * Tile * 8;
+        uint scalars = 0;
+        for (int k = 0; k < plan.Operands; k++)
+        {
+            var layout = plan.Layouts![k];
+            byte* source = (byte*)plan.X[k], tile = scratch + k * Tile * 8;
+            bool plain = layout.Type == plan.Compute;
+            int size = layout.Type.Size;
+            if (layout.IsScalar || byRow && layout.Inner == 0)
+            {
+                source += layout.IsScalar ? 0 : Place(layout, start) * size;
+                if (plain) pointers[k] = source;
+                else { Conversion.Run(layout.Type, source, plan.Compute, tile, 1); pointers[k] = tile; }
+                if (n > 1) scalars |= 1u << k;
+                continue;
+            }
+            bool contiguous = layout.IsFlat || byRow && layout.Inner == 1;
+            if (contiguous)
+            {
+                source += (layout.IsFlat ? start : Place(layout, start)) * size;
+                if (plain) pointers[k] = source;
+                else { Conversion.Run(layout.Type, source, plan.Compute, tile, n); pointers[k] = tile; }
+                continue;
+            }
+            byte* gathered = plain ? tile : spare;
+            Strided.Gather(source, layout.Sizes, layout.Strides, size, start, n, gathered);
+            if (!plain) Conversion.Run(layout.Type, gathered, plan.Compute, tile, n);
+            pointers[k] = tile;
+        }
+        Store(ref plan, start, n, byRow, pointers, scalars, spare);
+    }
+
+    static void Store(ref Plan plan, long start, long n, bool byRow, byte** pointers, uint scalars, byte* spare)
+    {
+        var layout = plan.Layouts![^1];
+        var produced = plan.Kernel.YieldsMask ? DType.Bool : plan.Compute;
+        bool plain = layout.Type == produced, contiguous = layout.IsFlat || byRow && layout.Inner == 1;
+        byte* target = plan.Y + (contiguous ? layout.IsFlat ? start : Place(layout, start) : 0) * layout.Type.Size;
+        byte* computed = plain && contiguous ? target : spare;
+        plan.Kernel.Run(plan.Compute, computed, pointers, n, scalars);
+        if (computed == target) return;
+        if (!plain)
+        {
+            byte* converted = contiguous ? target : spare + Tile * 8;
+            Conversion.Run(produced, computed, layout.Type, converted, n);
+            computed = converted;
+        }
+        if (!contiguous) Strided.Scatter(computed, plan.Y, layout.Sizes, layout.Strides, layout.Type.Size, start, n);
+    }
+
+    // the element offset of flat position i
+    static long Place(Layout layout, long i) => Strided.Offset(layout.Sizes, layout.Strides, i);
+}

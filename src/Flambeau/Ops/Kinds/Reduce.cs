@@ -1,0 +1,385 @@
+using System.Runtime.CompilerServices;
+using Flambeau.Runtime;
+using Flambeau.Scalars;
+using Flambeau.Transforms;
+
+namespace Flambeau.Ops;
+
+/// <summary>How a reduction's result type follows from its operand's.</summary>
+public enum Accumulation
+{
+    /// <summary>The operand's type.</summary>
+    Same,
+    /// <summary>The operand's type; bool and whole numbers become int64: <c>Sum</c>.</summary>
+    IntToInt64,
+}
+
+/// <summary>
+/// A reduction: an associative combination with an identity, over any dims. The kind owns keepDim, the fixed order of combination (docs/design/numerics.md), the parallel form, batching and the
+/// plumbing of derivatives.
+/// </summary>
+public interface IReduction : IOperator
+{
+    /// <summary>What leaves the other side of <see cref="Combine"/> unchanged.</summary>
+    static abstract S Identity<S>() where S : IReal<S>;
+    /// <summary>x ∘ y.</summary>
+    static abstract S Combine<S>(S x, S y) where S : IReal<S>;
+    /// <summary>How the result type follows.</summary>
+    static virtual Accumulation Accumulation => Accumulation.Same;
+    /// <summary>False if an empty reduction has no value: <c>Max</c>.</summary>
+    static virtual bool HasIdentity => true;
+    /// <summary>
+    /// dy/dx for every element, from the operand and the result with its reduced dims kept; null if it is 1 everywhere (a sum). Written with tensor operators, so it can be differentiated again.
+    /// </summary>
+    static virtual Tensor? Partial(Tensor x, Tensor y) => null;
+    /// <summary>True if <see cref="Partial"/> is null.</summary>
+    static virtual bool IsSum => false;
+}
+
+/// <summary>Applies reductions.</summary>
+public static class Reduction
+{
+    /// <summary>Reduces the given dims (all if none are named).</summary>
+    public static Tensor Apply<TOp>(Tensor x, ReadOnlySpan<int> dims, bool keepDim = false) where TOp : struct, IReduction =>
+        new ReduceOp<TOp>(Shapes.Dims(OpNames.Of<TOp>(), x.Shape, dims), keepDim).Apply(x);
+}
+
+internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : Op where TOp : struct, IReduction
+{
+    public override string Name { get; } = OpNames.Of<TOp>();
+
+    public override Tensor Run(ReadOnlySpan<Tensor> x)
+    {
+        var type = TOp.Accumulation == Accumulation.IntToInt64 && !x[0].DType.IsFloatingPoint ? DType.Int64 : x[0].DType;
+        var shape = Shapes.Reduced(x[0].Shape, dims, keepDim);
+        if (!TOp.HasIdentity && shape.Count > 0 && x[0].Numel == 0)
+            throw Errors.Make(Name, "has no value over no elements: a reduced dim has size 0", ("x", x[0]));
+        return ReduceLoop<TOp>.Run(x[0], dims, shape, type);
+    }
+
+    public override uint SavesFor(int operand) => TOp.IsSum ? 0 : 1 | Output;
+
+    Tensor Keep(Tensor y, Shape operand) => keepDim ? y : y.Reshape(Shapes.Reduced(operand, dims, keepDim: true));
+
+    public override void Pullback(Node node, Tensor g)
+    {
+        var shape = node.InputShapes[0];
+        var kept = Keep(g, shape).To(node.InputTypes[0]);
+        node.Give(0, TOp.IsSum ? kept.Expand(shape) : TOp.Partial(node.Input(0), Keep(node.Output(), shape))! * kept);
+    }
+
+    public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y)
+    {
+        var term = TOp.IsSum ? t[0]! : TOp.Partial(x[0], Keep(y, x[0].Shape))! * t[0]!;
+        return term.Sum(dims, keepDim);
+    }
+
+    public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size)
+    {
+        // "no dims" means none here, not all: a 0-dim element reduces to itself
+        return dims.Length == 0 ? x[0] : new ReduceOp<TOp>([.. dims.Select(d => d + 1)], keepDim).Apply(x[0]);
+    }
+}
+
+/// <summary>
+/// The order of combination, the same at every width and number of threads. A row: element i goes to chain i mod C, the chains are joined by halving; rows longer than 32,768 are cut into chunks of that,
+/// joined pairwise. C is 256 bytes of the compute type: 64 chains of float32, 32 of float64. Over leading dims: rows in a number of blocks fixed by their count, each combined in order, then pairwise.
+/// </summary>
+internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
+{
+    const int RowChunk = 32768, ChainBytes = 256, Strip = 1024;
+
+    public static Tensor Run(Tensor x, int[] dims, Shape shape, DType type)
+    {
+        var compute = TOp.Accumulation == Accumulation.IntToInt64 && type == DType.Int64 ? DType.Int64 : ElementwiseOp.ComputeType(type);
+        // trailing reduced dims are one row; leading ones are then combined row by row
+        int trailing = x.Rank;
+        while (trailing > 0 && Array.IndexOf(dims, trailing - 1) >= 0) trailing--;
+        int[] rowDims = [.. dims.Where(d => d >= trailing)], leading = [.. dims.Where(d => d < trailing)];
+        var current = x;
+        if (rowDims.Length > 0 || leading.Length == 0)
+        {
+            var partial = new Shape(x.Shape.Sizes[..trailing]);
+            var y = Tensor.Empty(leading.Length == 0 ? shape : partial, leading.Length == 0 ? type : compute);
+            Rows(x.Contiguous(), partial.Count, x.Shape.Count == 0 ? Size(x.Shape, trailing) : x.Shape.Count / Math.Max(1, partial.Count), compute, y);
+            current = y;
+        }
+        if (leading.Length == 0) return current;
+        return Leading(current, leading, shape, type, compute);
+    }
+
+    static long Size(Shape shape, int from)
+    {
+        long size = 1;
+        foreach (long s in shape.Sizes.AsSpan(from)) size *= s;
+        return size;
+    }
+
+    // groups of adjacent reduced dims, innermost first; what lies between is kept
+    static Tensor Leading(Tensor x, int[] dims, Shape shape, DType type, DType compute)
+    {
+        var sizes = x.Shape.Sizes.ToList();
+        var current = x;
+        var remaining = dims.ToList();
+        while (remaining.Count > 0)
+        {
+            int last = remaining[^1], first = last;
+            remaining.RemoveAt(remaining.Count - 1);
+            while (remaining.Count > 0 && remaining[^1] == first - 1) { first--; remaining.RemoveAt(remaining.Count - 1); }
+            long outer = Product(sizes, 0, first), count = Product(sizes, first, last + 1), inner = Product(sizes, last + 1, sizes.Count);
+            sizes.RemoveRange(first, last + 1 - first);
+            bool final = remaining.Count == 0;
+            var y = Tensor.Empty(final ? shape : new Shape([.. sizes]), final ? type : compute);
+            Columns(current.Contiguous(), outer, count, inner, compute, y);
+            current = y;
+        }
+        return current;
+    }
+
+    static long Product(List<long> sizes, int from, int to)
+    {
+        long product = 1;
+        for (int i = from; i < to; i++) product *= sizes[i];
+        return product;
+    }
+
+    // ---- rows ----
+
+    static void Rows(Tensor x, long rows, long length, DType compute, Tensor y)
+    {
+        if (rows == 0) return;
+        long chunks = Math.Max(1, (length + RowChunk - 1) / RowChunk);
+        fixed (byte* px = x.Store!)
+        fixed (byte* py = y.Store!)
+        {
+            var job = new RowJob
+            {
+                X = px + x.Offset * x.DType.Size, Type = x.DType, Compute = compute, Length = length, Chunks = chunks, Rows = rows,
+                Group = Math.Max(1, 16384 / Math.Max(1, length)), Row = RowFunction(compute),
+            };
+            // chunk results in the compute type; one of them a row is the row's result
+            bool direct = chunks == 1 && y.DType == compute;
+            using var results = direct ? null : Tensor.Empty(new Shape([rows * chunks]), compute);
+            fixed (byte* pr = (results ?? y).Store!)
+            {
+                job.Results = pr;
+                int parts = checked((int)(chunks == 1 ? (rows + job.Group - 1) / job.Group : rows * chunks));
+                if (rows * length < Team.Threshold) for (int i = 0; i < parts; i++) job.Run(i);
+                else Team.Run(parts, ref job);
+                if (direct) return;
+                for (long r = 0; r < rows; r++) JoinPairwise(pr + r * chunks * compute.Size, chunks, 1, 1, compute);
+                for (long r = 0; r < rows && chunks > 1; r++) Unsafe.CopyBlockUnaligned(pr + r * compute.Size, pr + r * chunks * compute.Size, (uint)compute.Size);
+                Conversion.Run(compute, pr, y.DType, py + y.Offset * y.DType.Size, rows);
+            }
+        }
+        GC.KeepAlive(x);
+        GC.KeepAlive(y);
+    }
+
+    struct RowJob : IPart
+    {
+        public byte* X, Results;
+        public DType Type, Compute;
+        public long Length, Chunks, Rows, Group;
+        public delegate*<byte*, long, byte*, void> Row;
+
+        public readonly void Run(int part)
+        {
+            if (Chunks > 1) { One(part / Chunks, part % Chunks); return; }
+            for (long r = part * Group; r < Math.Min(Rows, (part + 1) * Group); r++) One(r, 0);
+        }
+
+        readonly void One(long row, long chunk)
+        {
+            long start = chunk * RowChunk, n = Math.Min(RowChunk, Length - start);
+            byte* source = X + (row * Length + start) * Type.Size;
+            if (Type != Compute)
+            {
+                byte* converted = (byte*)Scratch.Rent(Scratch.Reduction, Math.Max(n, 1) * Compute.Size);
+                Conversion.Run(Type, source, Compute, converted, n);
+                source = converted;
+            }
+            Row(source, n, Results + (row * Chunks + chunk) * Compute.Size);
+        }
+    }
+
+    static delegate*<byte*, long, byte*, void> RowFunction(DType compute) => (Kernel.Width, compute) switch
+    {
+        (512, DType.Float32) => &Row<Lanes512<float>, float>,
+        (512, DType.Float64) => &Row<Lanes512<double>, double>,
+        (512, DType.Int32) => &Row<Lanes512<int>, int>,
+        (512, _) => &Row<Lanes512<long>, long>,
+        (256, DType.Float32) => &Row<Lanes256<float>, float>,
+        (256, DType.Float64) => &Row<Lanes256<double>, double>,
+        (256, DType.Int32) => &Row<Lanes256<int>, int>,
+        (256, _) => &Row<Lanes256<long>, long>,
+        (_, DType.Float32) => &Row<Lanes128<float>, float>,
+        (_, DType.Float64) => &Row<Lanes128<double>, double>,
+        (_, DType.Int32) => &Row<Lanes128<int>, int>,
+        _ => &Row<Lanes128<long>, long>,
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
+    static void Row<L, T>(byte* x, long n, byte* result) where L : struct, ILanes<L> where T : unmanaged
+    {
+        int bytes = L.Count * sizeof(T), vectors = ChainBytes / bytes; // 4, 8 or 16: a constant here
+        L c0 = TOp.Identity<L>(), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, c8 = c0, c9 = c0, c10 = c0, c11 = c0, c12 = c0, c13 = c0, c14 = c0, c15 = c0;
+        byte* end = x + n * sizeof(T), pad = stackalloc byte[ChainBytes];
+        bool tail = false;
+        while (x < end)
+        {
+            if (end - x < ChainBytes)
+            {
+                // the last chains get the identity
+                for (int i = 0; i < ChainBytes; i += bytes) L.Store(TOp.Identity<L>(), pad + i);
+                Unsafe.CopyBlockUnaligned(pad, x, (uint)(end - x));
+                x = pad;
+                tail = true;
+            }
+            c0 = TOp.Combine(c0, L.Load(x));
+            c1 = TOp.Combine(c1, L.Load(x + bytes));
+            c2 = TOp.Combine(c2, L.Load(x + 2 * bytes));
+            c3 = TOp.Combine(c3, L.Load(x + 3 * bytes));
+            if (vectors > 4)
+            {
+                c4 = TOp.Combine(c4, L.Load(x + 4 * bytes));
+                c5 = TOp.Combine(c5, L.Load(x + 5 * bytes));
+                c6 = TOp.Combine(c6, L.Load(x + 6 * bytes));
+                c7 = TOp.Combine(c7, L.Load(x + 7 * bytes));
+            }
+            if (vectors > 8)
+            {
+                c8 = TOp.Combine(c8, L.Load(x + 8 * bytes));
+                c9 = TOp.Combine(c9, L.Load(x + 9 * bytes));
+                c10 = TOp.Combine(c10, L.Load(x + 10 * bytes));
+                c11 = TOp.Combine(c11, L.Load(x + 11 * bytes));
+                c12 = TOp.Combine(c12, L.Load(x + 12 * bytes));
+                c13 = TOp.Combine(c13, L.Load(x + 13 * bytes));
+                c14 = TOp.Combine(c14, L.Load(x + 14 * bytes));
+                c15 = TOp.Combine(c15, L.Load(x + 15 * bytes));
+            }
+            if (tail) break;
+            x += ChainBytes;
+        }
+        // join by halving: chain i with chain i + C/2, then i + C/4, …
+        if (vectors > 8)
+        {
+            c0 = TOp.Combine(c0, c8); c1 = TOp.Combine(c1, c9); c2 = TOp.Combine(c2, c10); c3 = TOp.Combine(c3, c11);
+            c4 = TOp.Combine(c4, c12); c5 = TOp.Combine(c5, c13); c6 = TOp.Combine(c6, c14); c7 = TOp.Combine(c7, c15);
+        }
+        if (vectors > 4) { c0 = TOp.Combine(c0, c4); c1 = TOp.Combine(c1, c5); c2 = TOp.Combine(c2, c6); c3 = TOp.Combine(c3, c7); }
+        c0 = TOp.Combine(c0, c2);
+        c1 = TOp.Combine(c1, c3);
+        c0 = TOp.Combine(c0, c1);
+        L.Store(c0, pad);
+        T* chains = (T*)pad;
+        for (int half = L.Count / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; i++) JoinOne<T>(chains + i, chains + i + half);
+        *(T*)result = *chains;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void JoinOne<T>(T* x, T* y) where T : unmanaged => Lane<T>.Store(TOp.Combine(Lane<T>.Load(x), Lane<T>.Load(y)), x);
+
+    // ---- columns: [outer, count, inner] → [outer, inner] ----
+
+    static void Columns(Tensor x, long outer, long count, long inner, DType compute, Tensor y)
+    {
+        if (outer * inner == 0) return;
+        long blocks = Math.Clamp(count / 16, 1, 64);
+        fixed (byte* px = x.Store!)
+        fixed (byte* py = y.Store!)
+        {
+            var job = new ColumnJob
+            {
+                X = px + x.Offset * x.DType.Size, Type = x.DType, Compute = compute, Count = count, Inner = inner, Blocks = blocks,
+                Strips = (inner + Strip - 1) / Strip, Add = ColumnFunction(compute),
+            };
+            bool direct = blocks == 1 && y.DType == compute;
+            using var results = direct ? null : Tensor.Empty(new Shape([outer * blocks * inner]), compute);
+            fixed (byte* pr = (results ?? y).Store!)
+            {
+                job.Results = pr;
+                int parts = checked((int)(outer * blocks * job.Strips));
+                if (outer * count * inner < Team.Threshold) for (int i = 0; i < parts; i++) job.Run(i);
+                else Team.Run(parts, ref job);
+                if (direct) return;
+                int size = compute.Size;
+                for (long o = 0; o < outer; o++)
+                {
+                    byte* block = pr + o * blocks * inner * size;
+                    JoinPairwise(block, blocks, inner, inner, compute);
+                    Conversion.Run(compute, block, y.DType, py + (y.Offset + o * inner) * y.DType.Size, inner);
+                }
+            }
+        }
+        GC.KeepAlive(x);
+        GC.KeepAlive(y);
+    }
+
+    struct ColumnJob : IPart
+    {
+        public byte* X, Results;
+        public DType Type, Compute;
+        public long Count, Inner, Blocks, Strips;
+        public delegate*<byte*, byte*, long, bool, void> Add;
+
+        public readonly void Run(int part)
+        {
+            long strip = part % Strips, block = part / Strips % Blocks, outer = part / Strips / Blocks;
+            long first = strip * Strip, n = Math.Min(Strip, Inner - first);
+            long from = Count * block / Blocks, to = Count * (block + 1) / Blocks;
+            byte* result = Results + ((outer * Blocks + block) * Inner + first) * Compute.Size;
+            byte* converted = Type == Compute ? null : (byte*)Scratch.Rent(Scratch.Reduction, Strip * 8);
+            Add(result, result, n, true);
+            for (long row = from; row < to; row++)
+            {
+                byte* source = X + ((outer * Count + row) * Inner + first) * Type.Size;
+                if (converted != null) { Conversion.Run(Type, source, Compute, converted, n); source = converted; }
+                Add(result, source, n, false);
+            }
+        }
+    }
+
+    static delegate*<byte*, byte*, long, bool, void> ColumnFunction(DType compute) => (Kernel.Width, compute) switch
+    {
+        (512, DType.Float32) => &Add<Lanes512<float>, float>,
+        (512, DType.Float64) => &Add<Lanes512<double>, double>,
+        (512, DType.Int32) => &Add<Lanes512<int>, int>,
+        (512, _) => &Add<Lanes512<long>, long>,
+        (256, DType.Float32) => &Add<Lanes256<float>, float>,
+        (256, DType.Float64) => &Add<Lanes256<double>, double>,
+        (256, DType.Int32) => &Add<Lanes256<int>, int>,
+        (256, _) => &Add<Lanes256<long>, long>,
+        (_, DType.Float32) => &Add<Lanes128<float>, float>,
+        (_, DType.Float64) => &Add<Lanes128<double>, double>,
+        (_, DType.Int32) => &Add<Lanes128<int>, int>,
+        _ => &Add<Lanes128<long>, long>,
+    };
+
+    // acc ← acc ∘ x for n elements; or (start) acc ← identity
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Add<L, T>(byte* acc, byte* x, long n, bool start) where L : struct, ILanes<L> where T : unmanaged
+    {
+        int bytes = L.Count * sizeof(T);
+        long i = 0;
+        if (start)
+        {
+            for (; i + L.Count <= n; i += L.Count, acc += bytes) L.Store(TOp.Identity<L>(), acc);
+            for (; i < n; i++, acc += sizeof(T)) Lane<T>.Store(TOp.Identity<Lane<T>>(), acc);
+            return;
+        }
+        for (; i + L.Count <= n; i += L.Count, acc += bytes, x += bytes) L.Store(TOp.Combine(L.Load(acc), L.Load(x)), acc);
+        for (; i < n; i++, acc += sizeof(T), x += sizeof(T)) Lane<T>.Store(TOp.Combine(Lane<T>.Load(acc), Lane<T>.Load(x)), acc);
+    }
+
+    // neighbours, then neighbours of those: (0∘1)∘(2∘3) …; the result is left in the first place
+    static void JoinPairwise(byte* x, long count, long stride, long n, DType compute)
+    {
+        if (count <= 1) return;
+        var add = ColumnFunction(compute);
+        for (long step = 1; step < count; step *= 2)
+            for (long i = 0; i + step < count; i += 2 * step)
+                add(x + i * stride * compute.Size, x + (i + step) * stride * compute.Size, n, false);
+    }
+}

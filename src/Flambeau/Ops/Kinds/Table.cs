@@ -1,0 +1,24 @@
+using System.Collections.Concurrent;
+
+namespace Flambeau.Ops;
+
+/// <summary>A row of the operator table: implemented by the type that defines an operator.</summary>
+public interface IOperator
+{
+    /// <summary>Calls that reach the operator's edges; tests run each in every type, layout and transform. Elementwise operators get theirs from their kind.</summary>
+    static virtual IEnumerable<Sample> Samples => [];
+}
+
+/// <summary>One call of an operator on given operands: what tests and benchmarks repeat.</summary>
+/// <param name="Text">How it reads: <c>x.Sum(dim: 1)</c>.</param>
+/// <param name="Operands">Makes the tensor operands, in float32 unless the operator needs another type, from a generator.</param>
+/// <param name="Call">Applies the operator.</param>
+public sealed record Sample(string Text, Func<Generator, Tensor[]> Operands, Func<Tensor[], Tensor> Call);
+
+/// <summary>The operators' names: a type's name without its ending <c>Op</c>.</summary>
+internal static class OpNames
+{
+    static readonly ConcurrentDictionary<Type, string> s_names = new();
+
+    public static string Of<TOp>() => s_names.GetOrAdd(typeof(TOp), static type => type.Name.EndsWith("Op", StringComparison.Ordinal) ? type.Name[..^2] : type.Name);
+}

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Flambeau.Runtime;
+using Flambeau.Transforms;
+
+namespace Flambeau;
+
+/// <summary>
+/// A dense array of numbers of one <see cref="DType"/>, or a strided view into one (PyTorch: <c>torch.Tensor</c>). Rank and type are facts of run time.
+/// Operators are members; they build the tape of automatic differentiation where an operand requires a gradient.
+/// </summary>
+/// <remarks>Memory needs no <see cref="Dispose"/>: it goes back when nobody can reach it. Disposing early is honoured. Equality operators compare references; <c>Eq</c> compares values.</remarks>
+[DebuggerDisplay("{DebuggerText,nq}")]
+public sealed partial class Tensor : IDisposable
+{
+    internal readonly Storage? Store; // null for a tensor of a transform (Level is set)
+    internal readonly long[] Strides;
+    internal readonly long Offset;
+    internal readonly Lifted? Level;  // null: concrete. Else whoever interprets operators on it
+    internal readonly bool IsWrappedNumber; // a Scalar operand: promotes by category only
+    internal AutogradMeta? Meta;
+    internal ViewOf? View;
+    readonly StoragePool.Watch? _watch;
+
+    internal Tensor(Storage store, Shape shape, long[] strides, long offset, DType type, bool isWrappedNumber = false)
+    {
+        Store = store;
+        Shape = shape;
+        Strides = strides == shape.ContiguousStrides || IsContiguousLayout(shape, strides) ? shape.ContiguousStrides : strides;
+        Offset = offset;
+        DType = type;
+        IsWrappedNumber = isWrappedNumber;
+        if (store.IsPooled) _watch = StoragePool.AddHandle(this, store);
+    }
+
+    internal Tensor(Lifted level, Shape shape, DType type)
+    {
+        Level = level;
+        Shape = shape;
+        Strides = shape.ContiguousStrides;
+        DType = type;
+        IsWrappedNumber = level.Value.IsWrappedNumber;
+    }
+
+    /// <summary>The sizes of the dimensions.</summary>
+    public Shape Shape { get; }
+    /// <summary>The element type.</summary>
+    public DType DType { get; }
+    /// <summary>The number of dimensions (PyTorch: <c>x.dim()</c>).</summary>
+    public int Rank => Shape.Rank;
+    /// <summary>The number of elements (PyTorch: <c>x.numel()</c>).</summary>
+    public long Numel => Shape.Count;
+    /// <summary>The size of dimension <paramref name="dim"/>; negative counts from the end (PyTorch: <c>x.size(dim)</c>).</summary>
+    public long Size(int dim) => Shape.Sizes[Shape.Normalize(dim, "Size")];
+    /// <summary>The distance in elements between neighbours along each dimension (PyTorch: <c>x.stride()</c>).</summary>
+    public ReadOnlySpan<long> Stride => Strides;
+    /// <summary>True if elements lie in row-major order without gaps.</summary>
+    public bool IsContiguous => ReferenceEquals(Strides, Shape.ContiguousStrides);
+    /// <summary>Counts in-place changes of the memory behind this tensor and its views (PyTorch: <c>x._version</c>).</summary>
+    public int Version => Store?.Version ?? 0;
+
+    internal bool IsConcrete => Level is null;
+
+    static bool IsContiguousLayout(Shape shape, long[] strides)
+    {
+        if (shape.Count == 0) return true;
+        for (int i = 0; i < strides.Length; i++)
+            if (strides[i] != shape.ContiguousStrides[i] && shape.Sizes[i] != 1) return false;
+        return true;
+    }
+
+    internal static Tensor Empty(Shape shape, DType type) =>
+        new(Storage.Allocate(shape.Count * type.Size), shape, shape.ContiguousStrides, 0, type);
+
+    /// <summary>Another handle on the same elements, without history.</summary>
+    internal Tensor Alias() => new(Concrete("Alias"), Shape, Strides, Offset, DType);
+
+    /// <summary>The storage; a tensor inside a transform has none that user code may read.</summary>
+    internal Storage Concrete(string operation) => Store ?? throw Errors.Make(operation,
+        $"the values of a tensor inside {Level!.Interpreter.Name} cannot be read: they differ for every element of the batch or exist symbolically only. Compute with tensor operators instead", ("tensor", this));
+
+    /// <summary>Gives the memory back now instead of when the tensor becomes unreachable. Views and the tape keep what they need. Never necessary.</summary>
+    public void Dispose()
+    {
+        if (_watch is not null) StoragePool.Drop(_watch);
+    }
+
+    // ---- reading values ----
+
+    /// <summary>The only element, converted to <typeparamref name="T"/> (PyTorch: <c>x.item()</c>).</summary>
+    /// <exception cref="FlambeauException">There is not exactly one element.</exception>
+    public T Item<T>() where T : unmanaged
+    {
+        if (Numel != 1) throw Errors.Make("Item", $"needs exactly one element, got {Numel}; index or reduce first", ("tensor", this));
+        return ToArray<T>()[0];
+    }
+
+    /// <summary>The only element as a double.</summary>
+    public double Item() => Item<double>();
+
+    /// <summary>The elements in row-major order, converted to <typeparamref name="T"/>, as a new array.</summary>
+    public unsafe T[] ToArray<T>() where T : unmanaged
+    {
+        var result = new T[Numel];
+        fixed (T* p = result) Ops.Copy.ToContiguous(this, DTypes.Of<T>(), p);
+        return result;
+    }
+
+    /// <summary>The elements as a span over the tensor's own memory, which stays valid while the tensor is alive; no copy.</summary>
+    /// <exception cref="FlambeauException"><typeparamref name="T"/> is not the element type, or the tensor is not contiguous.</exception>
+    public Span<T> AsSpan<T>() where T : unmanaged
+    {
+        if (DTypes.Of<T>() != DType) throw Errors.Make("AsSpan", $"asks for {DTypes.Of<T>().Name}, the tensor holds {DType.Name}; use ToArray to convert", ("tensor", this));
+        if (!IsContiguous) throw Errors.Make("AsSpan", "needs a contiguous tensor; call Contiguous() first", ("tensor", this));
+        if (Numel > int.MaxValue) throw Errors.Make("AsSpan", "a span holds at most 2^31 - 1 elements; take slices", ("tensor", this));
+        ref byte start = ref Concrete("AsSpan").GetPinnableReference();
+        return MemoryMarshal.CreateSpan(ref Unsafe.As<byte, T>(ref Unsafe.Add(ref start, (nint)(Offset * DType.Size))), (int)Numel);
+    }
+
+    string DebuggerText => $"{DType.Name}{Shape}";
+}
