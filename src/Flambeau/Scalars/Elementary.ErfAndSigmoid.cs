@@ -64,9 +64,8 @@ internal static partial class Elementary<P>
         S zero = S.Constant(0);
         var e = TakeApart(Clamp(-S.Abs(x), P.ExpMin, 0), zero);
         var m = e.Mantissa;
-        var ordered = Pair<S>.OrderedSum(m.Hi, m.Lo);
-        var u = Pair<S>.OrderedSum(S.Constant(1), S.Scale(ordered.Hi, e.N));
-        var log = Natural(LogTakeApart(u.Hi, u.Lo + S.Scale(ordered.Lo, e.N)));
+        var u = Pair<S>.OrderedSum(S.Constant(1), S.Scale(m.Hi, e.N));
+        var log = Natural(LogTakeApart(u.Hi, u.Lo + S.Scale(m.Lo, e.N)));
         var sum = Pair<S>.Sum(S.Select(x > zero, x, zero), log.Hi);
         S result = sum.Hi + (sum.Lo + log.Lo);
         return S.Select(x < S.Constant(double.PositiveInfinity), result, x);

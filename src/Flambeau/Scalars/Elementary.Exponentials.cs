@@ -16,14 +16,14 @@ internal static partial class Elementary<P> where P : struct, IPrecision
         public readonly S R = r;
         public readonly S Tail = tail;
 
-        /// <summary>1 + R + Tail as a pair.</summary>
+        /// <summary>1 + R + Tail as a pair in order.</summary>
         public Pair<S> Mantissa
         {
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             get
             {
                 var sum = Pair<S>.OrderedSum(S.Constant(1), R);
-                return new(sum.Hi, sum.Lo + Tail);
+                return Pair<S>.OrderedSum(sum.Hi, sum.Lo + Tail);
             }
         }
     }

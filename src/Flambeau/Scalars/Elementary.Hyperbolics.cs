@@ -13,11 +13,10 @@ internal static partial class Elementary<P>
         var m = e.Mantissa;
         // Past N of the mantissa's length the other exponential is nothing; the bound keeps the scale in range.
         S n = S.Select(e.N > S.Constant(P.MantissaBits * 2), S.Constant(P.MantissaBits * 2), e.N);
-        S other = S.Scale(one / m.Hi, -(n + n));
-        // −Lo / Hi² of the other exponential's derivative, where it counts: near 0.
-        other = S.FusedMultiplyAdd(-other * other, m.Lo, other);
-        var sum = Pair<S>.Sum(m.Hi, plus ? other : -other);
-        return S.Scale(sum.Hi + (sum.Lo + m.Lo), e.N - one);
+        S power = S.Scale(plus ? one : -one, -(n + n));
+        var other = Pair<S>.Quotient(power, S.Constant(0), m.Hi, m.Lo);
+        var sum = Pair<S>.Sum(m.Hi, other.Hi);
+        return S.Scale(sum.Hi + (sum.Lo + (m.Lo + other.Lo)), e.N - one);
     }
 
     /// <summary>sinh x: x + x³ s(x²) up to 1, then half the difference of the exponentials.</summary>
