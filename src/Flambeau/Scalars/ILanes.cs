@@ -33,10 +33,12 @@ public interface ILanes<S> : IReal<S>, IInteger<S> where S : ILanes<S>
     static abstract S GreaterBits(S x, S y);
     /// <summary>The mask of equal bits.</summary>
     static abstract S EqualBits(S x, S y);
-    /// <summary>The whole number nearest to x, as an integer of the lane's width; x must fit.</summary>
+    /// <summary>The whole number nearest to x, as an integer of the lane's width; x must fit (float64: |x| ≤ 2⁵¹).</summary>
     static abstract S ToIntegerBits(S x);
-    /// <summary>The lane's integer as a floating-point number.</summary>
+    /// <summary>The lane's integer as a floating-point number (float64: of magnitude up to 2⁵¹).</summary>
     static abstract S FromIntegerBits(S x);
+    /// <summary>x · 2ⁿ rounded once, subnormal results included; n is a whole number with |n| at most twice the largest exponent less two.</summary>
+    static abstract S Scale(S x, S n);
     /// <summary>True if the mask holds in no lane: a rare path may be skipped.</summary>
     static abstract bool None(S mask);
 }
