@@ -33,8 +33,8 @@ internal static class Errors
     {
         foreach (var frame in new StackTrace(1, true).GetFrames())
         {
-            var assembly = frame.GetMethod()?.DeclaringType?.Assembly;
-            if (assembly is null || assembly == typeof(Errors).Assembly || assembly.GetName().Name is "System.Private.CoreLib") continue;
+            var assembly = DiagnosticMethodInfo.Create(frame)?.DeclaringAssemblyName.Split(',')[0];
+            if (assembly is null or "Flambeau" or "System.Private.CoreLib") continue;
             if (frame.GetFileName() is not { } file || frame.GetFileLineNumber() == 0) return null;
             var place = $"{Path.GetFileName(file)}:{frame.GetFileLineNumber()}";
             return SourceLine(file, frame.GetFileLineNumber()) is { } source ? $"{place}: {source}" : place;

@@ -31,7 +31,8 @@ internal sealed class BackwardPass
             {
                 var node = Tape.NodeOf(roots[i], out int output);
                 if (pass._sinks.TryGetValue(node, out var sink)) sink.Pending++;
-                pass.Deliver(node, output, gradients[i]);
+                // a handle of its own: gradients are disposed of when consumed, the caller's stays
+                pass.Deliver(node, output, create || gradients[i].Level is not null ? gradients[i] : gradients[i].Alias());
             }
             foreach (var node in pass._order) pass.Step(node);
         }

@@ -52,7 +52,7 @@ internal static unsafe class ElementwiseLoop
     [InlineArray(MaxOperands)]
     struct Pointers { nint _first; }
 
-    struct Plan
+    struct Plan : IPart
     {
         public Kernel Kernel;
         public DType Compute;
@@ -64,6 +64,12 @@ internal static unsafe class ElementwiseLoop
         public int ElementSize, ResultSize;
         public Layout[]? Layouts; // operands, then the result
         public long Row;          // innermost collapsed size
+
+        public readonly void Run(int part)
+        {
+            if (Layouts is null) DirectPart(this, part);
+            else TiledPart(this, part);
+        }
     }
 
     // ---- everything contiguous, in the compute type ----
@@ -82,23 +88,16 @@ internal static unsafe class ElementwiseLoop
             plan.Kernel.Run(plan.Compute, plan.Y, pointers, plan.Count, plan.Scalars);
             return;
         }
-        var part = new DirectPart { Plan = (Plan*)Unsafe.AsPointer(ref plan) };
-        Team.Run((int)((plan.Count + Chunk - 1) / Chunk), ref part);
+        Team.Run((int)((plan.Count + Chunk - 1) / Chunk), ref plan);
     }
 
-    struct DirectPart : IPart
+    static void DirectPart(in Plan plan, int part)
     {
-        public Plan* Plan;
-
-        public readonly void Run(int part)
-        {
-            ref var plan = ref *Plan;
-            long start = (long)part * Chunk;
-            byte** pointers = stackalloc byte*[MaxOperands];
-            for (int k = 0; k < plan.Operands; k++)
-                pointers[k] = (byte*)plan.X[k] + ((plan.Scalars >> k & 1) != 0 ? 0 : start * plan.ElementSize);
-            plan.Kernel.Run(plan.Compute, plan.Y + start * plan.ResultSize, pointers, Math.Min(Chunk, plan.Count - start), plan.Scalars);
-        }
+        long start = (long)part * Chunk;
+        byte** pointers = stackalloc byte*[MaxOperands];
+        for (int k = 0; k < plan.Operands; k++)
+            pointers[k] = (byte*)plan.X[k] + ((plan.Scalars >> k & 1) != 0 ? 0 : start * plan.ElementSize);
+        plan.Kernel.Run(plan.Compute, plan.Y + start * plan.ResultSize, pointers, Math.Min(Chunk, plan.Count - start), plan.Scalars);
     }
 
     // ---- the general case ----
@@ -120,9 +119,8 @@ internal static unsafe class ElementwiseLoop
         plan.Layouts = Collapse(y, x);
         plan.Row = plan.Layouts[^1].Sizes is { Length: > 0 } sizes ? sizes[^1] : 1;
         int parts = (int)((plan.Count + Chunk - 1) / Chunk);
-        var part = new TiledPart { Plan = (Plan*)Unsafe.AsPointer(ref plan) };
-        if (plan.Count < Team.Threshold) for (int i = 0; i < parts; i++) part.Run(i);
-        else Team.Run(parts, ref part);
+        if (plan.Count < Team.Threshold) for (int i = 0; i < parts; i++) plan.Run(i);
+        else Team.Run(parts, ref plan);
     }
 
     // merges neighbouring dims that every operand walks as one
@@ -159,29 +157,23 @@ internal static unsafe class ElementwiseLoop
         return true;
     }
 
-    struct TiledPart : IPart
+    static void TiledPart(in Plan plan, int part)
     {
-        public Plan* Plan;
-
-        public readonly void Run(int part)
+        long start = (long)part * Chunk, end = Math.Min(start + Chunk, plan.Count);
+        byte* scratch = (byte*)Scratch.Rent(Scratch.Elementwise, (MaxOperands + 2) * Tile * 8);
+        byte** pointers = stackalloc byte*[MaxOperands];
+        bool byRow = plan.Row >= RowMinimum;
+        while (start < end)
         {
-            ref var plan = ref *Plan;
-            long start = (long)part * Chunk, end = Math.Min(start + Chunk, plan.Count);
-            byte* scratch = (byte*)Scratch.Rent(Scratch.Elementwise, (MaxOperands + 2) * Tile * 8);
-            byte** pointers = stackalloc byte*[MaxOperands];
-            bool byRow = plan.Row >= RowMinimum;
-            while (start < end)
-            {
-                long length = Math.Min(Tile, end - start);
-                if (byRow) length = Math.Min(length, plan.Row - start % plan.Row);
-                Piece(ref plan, start, length, byRow, pointers, scratch);
-                start += length;
-            }
+            long length = Math.Min(Tile, end - start);
+            if (byRow) length = Math.Min(length, plan.Row - start % plan.Row);
+            Piece(plan, start, length, byRow, pointers, scratch);
+            start += length;
         }
     }
 
     // one piece: at most a tile, and by row within one row
-    static void Piece(ref Plan plan, long start, long n, bool byRow, byte** pointers, byte* scratch)
+    static void Piece(in Plan plan, long start, long n, bool byRow, byte** pointers, byte* scratch)
     {
         byte* spare = scratch + MaxOperands * Tile * 8;
         uint scalars = 0;
@@ -212,10 +204,10 @@ internal static unsafe class ElementwiseLoop
             if (!plain) Conversion.Run(layout.Type, gathered, plan.Compute, tile, n);
             pointers[k] = tile;
         }
-        Store(ref plan, start, n, byRow, pointers, scalars, spare);
+        Store(plan, start, n, byRow, pointers, scalars, spare);
     }
 
-    static void Store(ref Plan plan, long start, long n, bool byRow, byte** pointers, uint scalars, byte* spare)
+    static void Store(in Plan plan, long start, long n, bool byRow, byte** pointers, uint scalars, byte* spare)
     {
         var layout = plan.Layouts![^1];
         var produced = plan.Kernel.YieldsMask ? DType.Bool : plan.Compute;

@@ -49,7 +49,9 @@ internal sealed unsafe class ExprKernel : Kernel
             foreach (var step in _steps)
             {
                 if (step.Kernel is null) continue;
-                (args[0], args[1], args[2]) = (at[step.A], at[step.B], at[step.C]);
+                args[0] = at[step.A];
+                args[1] = at[step.B];
+                args[2] = at[step.C];
                 uint fixedArgs = Fixed(step.A, scalars) | Fixed(step.B, scalars) << 1 | Fixed(step.C, scalars) << 2;
                 step.Kernel.Run(compute, step.Slot == _root ? y + i * size : at[step.Slot], args, length, fixedArgs);
             }

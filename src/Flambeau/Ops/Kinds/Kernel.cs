@@ -60,26 +60,24 @@ internal sealed unsafe class LoopKernel<TLoop>(bool yieldsMask) : Kernel where T
     };
 }
 
-/// <summary>One operand of a loop: where its lanes are and how far to the next; a scalar stays where it is, spread over one vector.</summary>
-internal unsafe ref struct Operand
+/// <summary>An operand of a loop: a pointer that steps by a vector, or by nothing where one element serves all.</summary>
+internal static unsafe class Operand
 {
-    public byte* At;
-    public nint Step;
-
+    /// <summary>Where to read from: the array, or one vector on the stack filled with the scalar.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Operand(byte* source, bool isScalar, byte* spread, int lanesBytes)
+    public static byte* Place<L>(byte* source, bool isScalar, byte* spread) where L : struct, ILanes<L>
     {
-        At = isScalar ? spread : source;
-        Step = isScalar ? 0 : lanesBytes;
+        if (!isScalar) return source;
+        L.Store(L.Broadcast(source), spread);
+        return spread;
     }
 
-    /// <summary>Copies what is left after the last whole vector into a padded one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void PadTail(byte* buffer, nint bytes, int lanesBytes)
+    /// <summary>Copies what is left after the last whole vector into a padded one. The pad repeats a real element: no spurious rare path.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static byte* Pad(byte* at, nint step, byte* buffer, nint bytes, int vector)
     {
-        if (Step == 0) return;
-        // the pad repeats a real element: no spurious division by zero, no rare slow path
-        for (int i = 0; i < lanesBytes; i++) buffer[i] = At[i < bytes ? i : i % bytes];
-        At = buffer;
+        if (step == 0) return at;
+        for (int i = 0; i < vector; i++) buffer[i] = at[i < bytes ? i : i % bytes];
+        return buffer;
     }
 }

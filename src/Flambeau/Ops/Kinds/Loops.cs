@@ -15,19 +15,19 @@ internal readonly unsafe struct UnaryLoop<TOp> : ILoop where TOp : struct, IUnar
     {
         byte* pad = stackalloc byte[2 * 64];
         int bytes = L.Count * sizeof(T);
-        if ((scalars & 1) != 0) L.Store(L.Broadcast(x[0]), pad + 0);
-        var a = new Operand(x[0], (scalars & 1) != 0, pad + 0, bytes);
+        byte* a = Operand.Place<L>(x[0], (scalars & 1) != 0, pad + 0);
+        nint aStep = (scalars & 1) != 0 ? 0 : bytes;
         long i = 0;
         for (; i + L.Count <= n; i += L.Count)
         {
-            L.Store(TOp.Body(L.Load(a.At)), y);
-            a.At += a.Step;
+            L.Store(TOp.Body(L.Load(a)), y);
+            a += aStep;
             y += bytes;
         }
         if (i == n) return;
         nint rest = (nint)(n - i) * sizeof(T);
-        a.PadTail(pad + 0, rest, bytes);
-        L.Store(TOp.Body(L.Load(a.At)), pad + 64);
+        a = Operand.Pad(a, aStep, pad + 0, rest, bytes);
+        L.Store(TOp.Body(L.Load(a)), pad + 64);
         Unsafe.CopyBlockUnaligned(y, pad + 64, (uint)rest);
     }
 }
@@ -40,22 +40,22 @@ internal readonly unsafe struct BinaryLoop<TOp> : ILoop where TOp : struct, IBin
     {
         byte* pad = stackalloc byte[3 * 64];
         int bytes = L.Count * sizeof(T);
-        if ((scalars & 1) != 0) L.Store(L.Broadcast(x[0]), pad + 0);
-        var a = new Operand(x[0], (scalars & 1) != 0, pad + 0, bytes);
-        if ((scalars & 2) != 0) L.Store(L.Broadcast(x[1]), pad + 64);
-        var b = new Operand(x[1], (scalars & 2) != 0, pad + 64, bytes);
+        byte* a = Operand.Place<L>(x[0], (scalars & 1) != 0, pad + 0);
+        nint aStep = (scalars & 1) != 0 ? 0 : bytes;
+        byte* b = Operand.Place<L>(x[1], (scalars & 2) != 0, pad + 64);
+        nint bStep = (scalars & 2) != 0 ? 0 : bytes;
         long i = 0;
         for (; i + L.Count <= n; i += L.Count)
         {
-            L.Store(TOp.Body(L.Load(a.At), L.Load(b.At)), y);
-            a.At += a.Step; b.At += b.Step;
+            L.Store(TOp.Body(L.Load(a), L.Load(b)), y);
+            a += aStep; b += bStep;
             y += bytes;
         }
         if (i == n) return;
         nint rest = (nint)(n - i) * sizeof(T);
-        a.PadTail(pad + 0, rest, bytes);
-        b.PadTail(pad + 64, rest, bytes);
-        L.Store(TOp.Body(L.Load(a.At), L.Load(b.At)), pad + 128);
+        a = Operand.Pad(a, aStep, pad + 0, rest, bytes);
+        b = Operand.Pad(b, bStep, pad + 64, rest, bytes);
+        L.Store(TOp.Body(L.Load(a), L.Load(b)), pad + 128);
         Unsafe.CopyBlockUnaligned(y, pad + 128, (uint)rest);
     }
 }
@@ -68,25 +68,25 @@ internal readonly unsafe struct TernaryLoop<TOp> : ILoop where TOp : struct, ITe
     {
         byte* pad = stackalloc byte[4 * 64];
         int bytes = L.Count * sizeof(T);
-        if ((scalars & 1) != 0) L.Store(L.Broadcast(x[0]), pad + 0);
-        var a = new Operand(x[0], (scalars & 1) != 0, pad + 0, bytes);
-        if ((scalars & 2) != 0) L.Store(L.Broadcast(x[1]), pad + 64);
-        var b = new Operand(x[1], (scalars & 2) != 0, pad + 64, bytes);
-        if ((scalars & 4) != 0) L.Store(L.Broadcast(x[2]), pad + 128);
-        var c = new Operand(x[2], (scalars & 4) != 0, pad + 128, bytes);
+        byte* a = Operand.Place<L>(x[0], (scalars & 1) != 0, pad + 0);
+        nint aStep = (scalars & 1) != 0 ? 0 : bytes;
+        byte* b = Operand.Place<L>(x[1], (scalars & 2) != 0, pad + 64);
+        nint bStep = (scalars & 2) != 0 ? 0 : bytes;
+        byte* c = Operand.Place<L>(x[2], (scalars & 4) != 0, pad + 128);
+        nint cStep = (scalars & 4) != 0 ? 0 : bytes;
         long i = 0;
         for (; i + L.Count <= n; i += L.Count)
         {
-            L.Store(TOp.Body(L.Load(a.At), L.Load(b.At), L.Load(c.At)), y);
-            a.At += a.Step; b.At += b.Step; c.At += c.Step;
+            L.Store(TOp.Body(L.Load(a), L.Load(b), L.Load(c)), y);
+            a += aStep; b += bStep; c += cStep;
             y += bytes;
         }
         if (i == n) return;
         nint rest = (nint)(n - i) * sizeof(T);
-        a.PadTail(pad + 0, rest, bytes);
-        b.PadTail(pad + 64, rest, bytes);
-        c.PadTail(pad + 128, rest, bytes);
-        L.Store(TOp.Body(L.Load(a.At), L.Load(b.At), L.Load(c.At)), pad + 192);
+        a = Operand.Pad(a, aStep, pad + 0, rest, bytes);
+        b = Operand.Pad(b, bStep, pad + 64, rest, bytes);
+        c = Operand.Pad(c, cStep, pad + 128, rest, bytes);
+        L.Store(TOp.Body(L.Load(a), L.Load(b), L.Load(c)), pad + 192);
         Unsafe.CopyBlockUnaligned(y, pad + 192, (uint)rest);
     }
 }
@@ -99,28 +99,28 @@ internal readonly unsafe struct QuaternaryLoop<TOp> : ILoop where TOp : struct, 
     {
         byte* pad = stackalloc byte[5 * 64];
         int bytes = L.Count * sizeof(T);
-        if ((scalars & 1) != 0) L.Store(L.Broadcast(x[0]), pad + 0);
-        var a = new Operand(x[0], (scalars & 1) != 0, pad + 0, bytes);
-        if ((scalars & 2) != 0) L.Store(L.Broadcast(x[1]), pad + 64);
-        var b = new Operand(x[1], (scalars & 2) != 0, pad + 64, bytes);
-        if ((scalars & 4) != 0) L.Store(L.Broadcast(x[2]), pad + 128);
-        var c = new Operand(x[2], (scalars & 4) != 0, pad + 128, bytes);
-        if ((scalars & 8) != 0) L.Store(L.Broadcast(x[3]), pad + 192);
-        var d = new Operand(x[3], (scalars & 8) != 0, pad + 192, bytes);
+        byte* a = Operand.Place<L>(x[0], (scalars & 1) != 0, pad + 0);
+        nint aStep = (scalars & 1) != 0 ? 0 : bytes;
+        byte* b = Operand.Place<L>(x[1], (scalars & 2) != 0, pad + 64);
+        nint bStep = (scalars & 2) != 0 ? 0 : bytes;
+        byte* c = Operand.Place<L>(x[2], (scalars & 4) != 0, pad + 128);
+        nint cStep = (scalars & 4) != 0 ? 0 : bytes;
+        byte* d = Operand.Place<L>(x[3], (scalars & 8) != 0, pad + 192);
+        nint dStep = (scalars & 8) != 0 ? 0 : bytes;
         long i = 0;
         for (; i + L.Count <= n; i += L.Count)
         {
-            L.Store(TOp.Body(L.Load(a.At), L.Load(b.At), L.Load(c.At), L.Load(d.At)), y);
-            a.At += a.Step; b.At += b.Step; c.At += c.Step; d.At += d.Step;
+            L.Store(TOp.Body(L.Load(a), L.Load(b), L.Load(c), L.Load(d)), y);
+            a += aStep; b += bStep; c += cStep; d += dStep;
             y += bytes;
         }
         if (i == n) return;
         nint rest = (nint)(n - i) * sizeof(T);
-        a.PadTail(pad + 0, rest, bytes);
-        b.PadTail(pad + 64, rest, bytes);
-        c.PadTail(pad + 128, rest, bytes);
-        d.PadTail(pad + 192, rest, bytes);
-        L.Store(TOp.Body(L.Load(a.At), L.Load(b.At), L.Load(c.At), L.Load(d.At)), pad + 256);
+        a = Operand.Pad(a, aStep, pad + 0, rest, bytes);
+        b = Operand.Pad(b, bStep, pad + 64, rest, bytes);
+        c = Operand.Pad(c, cStep, pad + 128, rest, bytes);
+        d = Operand.Pad(d, dStep, pad + 192, rest, bytes);
+        L.Store(TOp.Body(L.Load(a), L.Load(b), L.Load(c), L.Load(d)), pad + 256);
         Unsafe.CopyBlockUnaligned(y, pad + 256, (uint)rest);
     }
 }
@@ -133,19 +133,19 @@ internal readonly unsafe struct UnaryMaskLoop<TOp> : ILoop where TOp : struct, I
     {
         byte* pad = stackalloc byte[2 * 64];
         int bytes = L.Count * sizeof(T);
-        if ((scalars & 1) != 0) L.Store(L.Broadcast(x[0]), pad + 0);
-        var a = new Operand(x[0], (scalars & 1) != 0, pad + 0, bytes);
+        byte* a = Operand.Place<L>(x[0], (scalars & 1) != 0, pad + 0);
+        nint aStep = (scalars & 1) != 0 ? 0 : bytes;
         long i = 0;
         for (; i + L.Count <= n; i += L.Count)
         {
-            L.StoreMask(TOp.Body(L.Load(a.At)), y);
-            a.At += a.Step;
+            L.StoreMask(TOp.Body(L.Load(a)), y);
+            a += aStep;
             y += L.Count;
         }
         if (i == n) return;
         nint rest = (nint)(n - i) * sizeof(T);
-        a.PadTail(pad + 0, rest, bytes);
-        L.StoreMask(TOp.Body(L.Load(a.At)), pad + 64);
+        a = Operand.Pad(a, aStep, pad + 0, rest, bytes);
+        L.StoreMask(TOp.Body(L.Load(a)), pad + 64);
         Unsafe.CopyBlockUnaligned(y, pad + 64, (uint)(n - i));
     }
 }
@@ -158,22 +158,22 @@ internal readonly unsafe struct BinaryMaskLoop<TOp> : ILoop where TOp : struct, 
     {
         byte* pad = stackalloc byte[3 * 64];
         int bytes = L.Count * sizeof(T);
-        if ((scalars & 1) != 0) L.Store(L.Broadcast(x[0]), pad + 0);
-        var a = new Operand(x[0], (scalars & 1) != 0, pad + 0, bytes);
-        if ((scalars & 2) != 0) L.Store(L.Broadcast(x[1]), pad + 64);
-        var b = new Operand(x[1], (scalars & 2) != 0, pad + 64, bytes);
+        byte* a = Operand.Place<L>(x[0], (scalars & 1) != 0, pad + 0);
+        nint aStep = (scalars & 1) != 0 ? 0 : bytes;
+        byte* b = Operand.Place<L>(x[1], (scalars & 2) != 0, pad + 64);
+        nint bStep = (scalars & 2) != 0 ? 0 : bytes;
         long i = 0;
         for (; i + L.Count <= n; i += L.Count)
         {
-            L.StoreMask(TOp.Body(L.Load(a.At), L.Load(b.At)), y);
-            a.At += a.Step; b.At += b.Step;
+            L.StoreMask(TOp.Body(L.Load(a), L.Load(b)), y);
+            a += aStep; b += bStep;
             y += L.Count;
         }
         if (i == n) return;
         nint rest = (nint)(n - i) * sizeof(T);
-        a.PadTail(pad + 0, rest, bytes);
-        b.PadTail(pad + 64, rest, bytes);
-        L.StoreMask(TOp.Body(L.Load(a.At), L.Load(b.At)), pad + 128);
+        a = Operand.Pad(a, aStep, pad + 0, rest, bytes);
+        b = Operand.Pad(b, bStep, pad + 64, rest, bytes);
+        L.StoreMask(TOp.Body(L.Load(a), L.Load(b)), pad + 128);
         Unsafe.CopyBlockUnaligned(y, pad + 128, (uint)(n - i));
     }
 }
@@ -186,25 +186,25 @@ internal readonly unsafe struct TernaryMaskLoop<TOp> : ILoop where TOp : struct,
     {
         byte* pad = stackalloc byte[4 * 64];
         int bytes = L.Count * sizeof(T);
-        if ((scalars & 1) != 0) L.Store(L.Broadcast(x[0]), pad + 0);
-        var a = new Operand(x[0], (scalars & 1) != 0, pad + 0, bytes);
-        if ((scalars & 2) != 0) L.Store(L.Broadcast(x[1]), pad + 64);
-        var b = new Operand(x[1], (scalars & 2) != 0, pad + 64, bytes);
-        if ((scalars & 4) != 0) L.Store(L.Broadcast(x[2]), pad + 128);
-        var c = new Operand(x[2], (scalars & 4) != 0, pad + 128, bytes);
+        byte* a = Operand.Place<L>(x[0], (scalars & 1) != 0, pad + 0);
+        nint aStep = (scalars & 1) != 0 ? 0 : bytes;
+        byte* b = Operand.Place<L>(x[1], (scalars & 2) != 0, pad + 64);
+        nint bStep = (scalars & 2) != 0 ? 0 : bytes;
+        byte* c = Operand.Place<L>(x[2], (scalars & 4) != 0, pad + 128);
+        nint cStep = (scalars & 4) != 0 ? 0 : bytes;
         long i = 0;
         for (; i + L.Count <= n; i += L.Count)
         {
-            L.StoreMask(TOp.Body(L.Load(a.At), L.Load(b.At), L.Load(c.At)), y);
-            a.At += a.Step; b.At += b.Step; c.At += c.Step;
+            L.StoreMask(TOp.Body(L.Load(a), L.Load(b), L.Load(c)), y);
+            a += aStep; b += bStep; c += cStep;
             y += L.Count;
         }
         if (i == n) return;
         nint rest = (nint)(n - i) * sizeof(T);
-        a.PadTail(pad + 0, rest, bytes);
-        b.PadTail(pad + 64, rest, bytes);
-        c.PadTail(pad + 128, rest, bytes);
-        L.StoreMask(TOp.Body(L.Load(a.At), L.Load(b.At), L.Load(c.At)), pad + 192);
+        a = Operand.Pad(a, aStep, pad + 0, rest, bytes);
+        b = Operand.Pad(b, bStep, pad + 64, rest, bytes);
+        c = Operand.Pad(c, cStep, pad + 128, rest, bytes);
+        L.StoreMask(TOp.Body(L.Load(a), L.Load(b), L.Load(c)), pad + 192);
         Unsafe.CopyBlockUnaligned(y, pad + 192, (uint)(n - i));
     }
 }
@@ -217,19 +217,19 @@ internal readonly unsafe struct IntegerUnaryLoop<TOp> : ILoop where TOp : struct
     {
         byte* pad = stackalloc byte[2 * 64];
         int bytes = L.Count * sizeof(T);
-        if ((scalars & 1) != 0) L.Store(L.Broadcast(x[0]), pad + 0);
-        var a = new Operand(x[0], (scalars & 1) != 0, pad + 0, bytes);
+        byte* a = Operand.Place<L>(x[0], (scalars & 1) != 0, pad + 0);
+        nint aStep = (scalars & 1) != 0 ? 0 : bytes;
         long i = 0;
         for (; i + L.Count <= n; i += L.Count)
         {
-            L.Store(TOp.Body(L.Load(a.At)), y);
-            a.At += a.Step;
+            L.Store(TOp.Body(L.Load(a)), y);
+            a += aStep;
             y += bytes;
         }
         if (i == n) return;
         nint rest = (nint)(n - i) * sizeof(T);
-        a.PadTail(pad + 0, rest, bytes);
-        L.Store(TOp.Body(L.Load(a.At)), pad + 64);
+        a = Operand.Pad(a, aStep, pad + 0, rest, bytes);
+        L.Store(TOp.Body(L.Load(a)), pad + 64);
         Unsafe.CopyBlockUnaligned(y, pad + 64, (uint)rest);
     }
 }
@@ -242,22 +242,22 @@ internal readonly unsafe struct IntegerBinaryLoop<TOp> : ILoop where TOp : struc
     {
         byte* pad = stackalloc byte[3 * 64];
         int bytes = L.Count * sizeof(T);
-        if ((scalars & 1) != 0) L.Store(L.Broadcast(x[0]), pad + 0);
-        var a = new Operand(x[0], (scalars & 1) != 0, pad + 0, bytes);
-        if ((scalars & 2) != 0) L.Store(L.Broadcast(x[1]), pad + 64);
-        var b = new Operand(x[1], (scalars & 2) != 0, pad + 64, bytes);
+        byte* a = Operand.Place<L>(x[0], (scalars & 1) != 0, pad + 0);
+        nint aStep = (scalars & 1) != 0 ? 0 : bytes;
+        byte* b = Operand.Place<L>(x[1], (scalars & 2) != 0, pad + 64);
+        nint bStep = (scalars & 2) != 0 ? 0 : bytes;
         long i = 0;
         for (; i + L.Count <= n; i += L.Count)
         {
-            L.Store(TOp.Body(L.Load(a.At), L.Load(b.At)), y);
-            a.At += a.Step; b.At += b.Step;
+            L.Store(TOp.Body(L.Load(a), L.Load(b)), y);
+            a += aStep; b += bStep;
             y += bytes;
         }
         if (i == n) return;
         nint rest = (nint)(n - i) * sizeof(T);
-        a.PadTail(pad + 0, rest, bytes);
-        b.PadTail(pad + 64, rest, bytes);
-        L.Store(TOp.Body(L.Load(a.At), L.Load(b.At)), pad + 128);
+        a = Operand.Pad(a, aStep, pad + 0, rest, bytes);
+        b = Operand.Pad(b, bStep, pad + 64, rest, bytes);
+        L.Store(TOp.Body(L.Load(a), L.Load(b)), pad + 128);
         Unsafe.CopyBlockUnaligned(y, pad + 128, (uint)rest);
     }
 }

@@ -1,0 +1,118 @@
+using System.Runtime.CompilerServices;
+using Flambeau.Ops;
+using Flambeau.Runtime;
+using Flambeau.Scalars;
+using Flambeau.Transforms;
+
+namespace Flambeau.Ops
+{
+    /// <summary>Random numbers of one draw: element i is a function of seed, draw and i. Custom: it has no operands and no derivative.</summary>
+    internal sealed unsafe class RandomOp(Shape shape, DType type, ulong seed, ulong draw, long low, ulong range) : Op
+    {
+        public override string Name => "Random";
+
+        public override Tensor Run(ReadOnlySpan<Tensor> x)
+        {
+            // uniform numbers are made in float32 or float64, whole numbers in int64
+            var made = range > 0 ? DType.Int64 : type == DType.Float64 ? DType.Float64 : DType.Float32;
+            var y = Tensor.Empty(shape, made);
+            fixed (byte* p = y.Store!)
+            {
+                var part = new Part { Y = p, Count = shape.Count, Type = made, Seed = seed, Draw = draw, Low = low, Range = range };
+                Team.Run((int)((shape.Count + Part.Chunk - 1) / Part.Chunk), ref part);
+            }
+            return y.To(type);
+        }
+
+        struct Part : IPart
+        {
+            public const int Chunk = 4096;
+            public byte* Y;
+            public long Count, Low;
+            public DType Type;
+            public ulong Seed, Draw, Range;
+
+            public readonly void Run(int part)
+            {
+                long start = (long)part * Chunk, end = Math.Min(Count, start + Chunk);
+                if (Type == DType.Float32) Singles((float*)Y, start, end);
+                else if (Type == DType.Float64) Doubles((double*)Y, start, end);
+                else Integers((long*)Y, start, end);
+            }
+
+            // 24 bits: every value is a multiple of 2^-24 in [0, 1)
+            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+            readonly void Singles(float* y, long start, long end)
+            {
+                uint* words = stackalloc uint[4];
+                for (long i = start; i < end; i += 4)
+                {
+                    (words[0], words[1], words[2], words[3]) = Philox.Block(Seed, Draw, (ulong)i / 4);
+                    for (int k = 0; k < 4 && i + k < end; k++) y[i + k] = (words[k] >> 8) * (1f / (1 << 24));
+                }
+            }
+
+            // 53 bits
+            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+            readonly void Doubles(double* y, long start, long end)
+            {
+                for (long i = start; i < end; i++) y[i] = (Word(i) >> 11) * (1.0 / (1L << 53));
+            }
+
+            // the high half of word · range: bias below range / 2^64
+            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+            readonly void Integers(long* y, long start, long end)
+            {
+                for (long i = start; i < end; i++) y[i] = Low + (long)Math.BigMul(Word(i), Range, out _);
+            }
+
+            readonly ulong Word(long i)
+            {
+                var (a, b, c, d) = Philox.Block(Seed, Draw, (ulong)i / 2);
+                return (i & 1) == 0 ? a | (ulong)b << 32 : c | (ulong)d << 32;
+            }
+        }
+
+        public override void Pullback(Node node, Tensor g) { }
+        public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y) => Tensor.ZerosLike(y);
+        public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size) => Batching.Ensure(Apply(), false, size);
+    }
+}
+
+namespace Flambeau
+{
+    public sealed partial class Tensor
+    {
+        /// <summary>Seeds the default generator (PyTorch: <c>torch.manual_seed</c>).</summary>
+        public static void ManualSeed(ulong seed) => Generator.Default.ManualSeed(seed);
+
+        /// <summary>Uniform numbers in [0, 1) (PyTorch: <c>torch.rand</c>).</summary>
+        public static Tensor Rand(Shape shape, DType dtype = DType.Float32, Generator? generator = null)
+        {
+            if (!dtype.IsFloatingPoint) throw Errors.Make("Rand", $"makes floating-point numbers, got {dtype.Name}; use RandInt");
+            var (seed, draw) = (generator ?? Generator.Default).Next();
+            return new RandomOp(shape, dtype, seed, draw, 0, 0).Apply();
+        }
+
+        /// <summary>Numbers of the standard normal distribution, by Box and Muller (1958): √(−2 ln u) · cos 2πv (PyTorch: <c>torch.randn</c>).</summary>
+        public static Tensor RandN(Shape shape, DType dtype = DType.Float32, Generator? generator = null)
+        {
+            var compute = dtype == DType.Float64 ? dtype : DType.Float32;
+            using var _ = Autograd.NoGrad();
+            Tensor u = Rand(shape, compute, generator), v = Rand(shape, compute, generator);
+            // 1 - u lies in (0, 1]: its logarithm is finite
+            return (((1 - u).Log() * -2).Sqrt() * (v * (2 * Math.PI)).Cos()).To(dtype);
+        }
+
+        /// <summary>Whole numbers in [<paramref name="low"/>, <paramref name="high"/>), all equally likely (PyTorch: <c>torch.randint</c>).</summary>
+        public static Tensor RandInt(long low, long high, Shape shape, DType dtype = DType.Int64, Generator? generator = null)
+        {
+            if (low >= high) throw Errors.Make("RandInt", $"needs low < high, got [{low}, {high})");
+            var (seed, draw) = (generator ?? Generator.Default).Next();
+            return new RandomOp(shape, dtype, seed, draw, low, (ulong)(high - low)).Apply();
+        }
+
+        /// <summary>A random order of 0 … n − 1 (PyTorch: <c>torch.randperm</c>).</summary>
+        public static Tensor RandPerm(long n, Generator? generator = null) => Rand([n], DType.Float64, generator).ArgSort();
+    }
+}
