@@ -62,20 +62,6 @@ namespace Flambeau.Ops
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static S Body<S>(S x) where S : IReal<S> => S.Not(S.Equal(x, x));
     }
-    /// <summary>Sum.</summary>
-    public readonly struct Sum : IReduction
-    {
-        /// <inheritdoc/>
-        public static Accumulation Accumulation => Accumulation.IntToInt64;
-        /// <inheritdoc/>
-        public static bool IsSum => true;
-        /// <inheritdoc/>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Identity<S>() where S : IReal<S> => S.Constant(0);
-        /// <inheritdoc/>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Combine<S>(S x, S y) where S : IReal<S> => x + y;
-    }
 }
 namespace Flambeau
 {
@@ -95,22 +81,6 @@ namespace Flambeau
             public Tensor Silu() => Elementwise.Apply<Silu>(x);
             /// <summary>nan?</summary>
             public Tensor IsNaN() => Elementwise.Apply<IsNaN>(x);
-            /// <summary>any.</summary>
-            public Tensor Any() => x.To(DType.Int64).Sum().To(DType.Bool);
-            /// <summary>Sum.</summary>
-            public Tensor Sum() => Reduction.Apply<Sum>(x, []);
-            /// <summary>Sum.</summary>
-            public Tensor Sum(ReadOnlySpan<int> dims, bool keepDim = false) => Reduction.Apply<Sum>(x, dims, keepDim);
-            /// <summary>order.</summary>
-            public Tensor ArgSort() => throw new NotImplementedException();
-            /// <summary>move.</summary>
-            public Tensor MoveDim(int source, int destination)
-            {
-                int from = x.Shape.Normalize(source, "MoveDim"), to = x.Shape.Normalize(destination, "MoveDim");
-                var dims = Enumerable.Range(0, x.Rank).Where(d => d != from).ToList();
-                dims.Insert(to, from);
-                return x.Permute([.. dims]);
-            }
         }
     }
 }

@@ -162,6 +162,16 @@ namespace Flambeau
                 return new PermuteOp(dims).Apply(x);
             }
 
+            /// <summary>A view with one dimension moved to another place, the others in order (PyTorch: <c>movedim</c>).</summary>
+            public Tensor MoveDim(int source, int destination)
+            {
+                int from = x.Shape.Normalize(source, "MoveDim"), to = x.Shape.Normalize(destination, "MoveDim");
+                if (from == to) return x;
+                var dims = Enumerable.Range(0, x.Rank).Where(d => d != from).ToList();
+                dims.Insert(to, from);
+                return x.Permute([.. dims]);
+            }
+
             /// <summary>The matrix transposed: a view with the last two dimensions exchanged (PyTorch: <c>x.mT</c>; <c>x.T</c> for matrices).</summary>
             public Tensor T => x.Rank < 2 ? throw Errors.Make("T", "needs at least two dims", ("x", x)) : x.Transpose(-2, -1);
 
