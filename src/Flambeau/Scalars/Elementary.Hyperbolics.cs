@@ -46,8 +46,9 @@ internal static partial class Elementary<P>
         y = S.Select(y < S.Constant(P.Expm1Min), S.Constant(P.Expm1Min), y);
         var e = TakeApart(y, S.Constant(0));
         S power = S.Scale(one, e.N);
-        var sum = Pair<S>.OrderedSum(one - power, -(power * e.R));
-        var less = Pair<S>.OrderedSum(sum.Hi, S.FusedMultiplyAdd(-power, e.Tail, sum.Lo));
+        var difference = Pair<S>.OrderedSum(one, -power);
+        var sum = Pair<S>.OrderedSum(difference.Hi, -(power * e.R));
+        var less = Pair<S>.OrderedSum(sum.Hi, S.FusedMultiplyAdd(-power, e.Tail, sum.Lo + difference.Lo));
         var more = Pair<S>.OrderedSum(S.Constant(2), -less.Hi);
         S quotient = Pair<S>.Quotient(less.Hi, less.Lo, more.Hi, more.Lo - less.Lo).Rounded;
         return S.CopySign(quotient, x);
