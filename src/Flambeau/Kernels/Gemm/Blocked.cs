@@ -11,10 +11,10 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
 {
     static int Width => M.Lanes * M.Vectors;
 
-    /// <summary>Rows of A in a block: two fifths of the second-level cache.</summary>
-    static readonly int BlockM = Math.Max(1, (int)(Processor.L2 * 2 / 5 / (Gemm.BlockK * sizeof(T)) / M.Rows)) * M.Rows;
-    /// <summary>Columns of B in a panel: a quarter of the last-level cache.</summary>
-    static readonly int BlockN = Math.Max(4, (int)(Math.Min(Processor.L3, 32L << 20) / 4 / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
+    /// <summary>Rows of A in a block: a quarter of the second-level cache.</summary>
+    static readonly int BlockM = Math.Max(1, (int)(Processor.L2 / 4 / (Gemm.BlockK * sizeof(T)) / M.Rows)) * M.Rows;
+    /// <summary>Columns of B in a panel: a tenth of the last-level cache.</summary>
+    static readonly int BlockN = Math.Max(4, (int)(Math.Min(Processor.L3, 32L << 20) / 10 / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
 
     public static void Multiply(in Product<T> x)
     {
@@ -67,7 +67,7 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
 
     /// <summary>The register blocks of one packed block of A and one packed panel of B.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Tiles(nint m, nint n, nint k, T* a, T* b, T* c, nint cRow, Into into)
+    internal static void Tiles(nint m, nint n, nint k, T* a, T* b, T* c, nint cRow, Into into)
     {
         int rows = M.Rows, width = Width;
         T* edge = stackalloc T[MicroKernel.MaxRows * MicroKernel.MaxVectors * M.Lanes];
