@@ -81,35 +81,14 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
                 int h = (int)Math.Min(rows, m - i);
                 var kernel = h == rows ? whole : KernelTable<M, T, V>.Get(h, vectors);
                 T* target = c + i * cRow + j;
+                for (int r = 0; r < h; r++) Prefetch.ToL1(target + r * cRow);
                 if (w == vectors * M.Lanes) kernel(k, panel, 1, rows, b, width, target, cRow, into);
                 else
                 {
                     kernel(k, panel, 1, rows, b, width, edge, width, Into.Store);
-                    Edge(edge, width, h, w, target, cRow, into);
+                    Edge<M, T, V>.Put(edge, width, h, w, target, cRow, into);
                 }
             }
-        }
-    }
-
-    /// <summary>Puts a block with a ragged right edge into C.</summary>
-    static void Edge(T* s, int width, int h, int w, T* c, nint cRow, Into into)
-    {
-        T* one = stackalloc T[2 * M.Lanes];
-        for (int r = 0; r < h; r++, s += width, c += cRow)
-        {
-            int q = 0;
-            for (; q + M.Lanes <= w; q += M.Lanes)
-            {
-                var x = M.Load(s + q);
-                M.Store(into == Into.Store ? x : M.Add(M.Load(c + q), x), c + q);
-            }
-            if (q == w) continue;
-            if (into == Into.Add)
-            {
-                for (int l = q; l < w; l++) one[l - q] = c[l];
-                M.Store(M.Add(M.Load(one), M.Load(s + q)), s + q);
-            }
-            for (; q < w; q++) c[q] = s[q];
         }
     }
 

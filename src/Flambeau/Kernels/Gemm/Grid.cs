@@ -8,12 +8,15 @@ internal readonly record struct Grid(int Rows, int Columns)
     /// <summary>Multiplications from which a product is shared (some 25 µs of one core).</summary>
     public const long ParallelWork = 1L << 19;
 
+    /// <summary>Bytes of B read once from which a product of few rows is shared.</summary>
+    public const long ParallelBytes = 1L << 18;
+
     public int Parts => Rows * Columns;
 
     /// <summary>The grid of as many parts as threads that packs least: A is packed once a column of the grid, B once a row.</summary>
     public static Grid For(long m, long n, long k, int rowUnit, int columnUnit)
     {
-        int threads = Team.Threads;
+        int threads = Team.Share;
         if (threads == 1 || (double)m * n * k < ParallelWork) return new Grid(1, 1);
         long rows = (m + rowUnit - 1) / rowUnit, columns = (n + columnUnit - 1) / columnUnit;
         var best = new Grid(1, 1);
