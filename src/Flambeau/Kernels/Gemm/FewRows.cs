@@ -27,6 +27,7 @@ internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T 
         var parts = new Parts { Whole = x, Sweep = sweep, Unit = unit, Count = 1 };
         int threads = Team.Share;
         if (threads > 1 && x.Work >= Grid.ParallelBytes / sizeof(T)) parts.Count = (int)Math.Min(units, 4L * threads);
+        if (!sweep && x.M > 1) PackRows(ref parts.Whole);
         if (parts.Count == 1) parts.Run(0);
         else Team.Run(parts.Count, ref parts);
     }
@@ -44,15 +45,28 @@ internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T 
             if (j0 >= j1) return;
             var mine = Whole.Part(0, Whole.M, j0, j1);
             if (Sweep) FewRows<M, T, V>.Sweep(mine);
-            else Tiles(mine);
+            else Tiles(mine, Whole.M > 1);
         }
     }
 
+    /// <summary>
+    /// Brings A into panels of a register block's rows, for all parts to read: rows a power of two apart would fight over one cache set.
+    /// ARow then leads from panel to panel (divided by the rows of one), ACol from step to step.
+    /// </summary>
+    static void PackRows(ref Product<T> x)
+    {
+        T* a = (T*)Scratch.Rent(Slot.A, (x.M + M.Rows) * x.K * sizeof(T));
+        Packing.Pack<M, T, V>(x.A, x.ARow, x.ACol, x.M, x.K, a, M.Rows);
+        x.A = a;
+        x.ARow = x.K;
+        x.ACol = M.Rows;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Tiles(in Product<T> x)
+    static void Tiles(in Product<T> x, bool packed)
     {
         int width = Width, rows = M.Rows;
-        nint m = (nint)x.M;
+        nint m = (nint)x.M, aRow = packed ? 1 : (nint)x.ARow;
         T* tile = (T*)Scratch.Rent(Slot.B, TileK * width * sizeof(T)), sums = (T*)Scratch.Rent(Slot.Tile, m * width * sizeof(T));
         for (long j = 0; j < x.N; j += width)
         {
@@ -70,10 +84,10 @@ internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T 
                 {
                     nint k = (nint)Math.Min(TileK, end - p);
                     var into = p == block ? Into.Store : Into.Resume;
-                    Packing.Pack<M, T, V>(x.B + p * x.BRow + j * x.BCol, x.BCol, x.BRow, w, k, tile, width);
+                    Packing.Pack<M, T, V>(x.B + p * x.BRow + j * x.BCol, x.BCol, x.BRow, w, k, tile, width, TileK * sizeof(T));
                     T* a = x.A + p * x.ACol;
                     for (nint i = 0; i < m; i += rows)
-                        KernelTable<M, T, V>.Get((int)Math.Min(rows, m - i), vectors)(k, a + i * x.ARow, (nint)x.ARow, (nint)x.ACol, tile, width, target + i * targetRow, targetRow, into);
+                        KernelTable<M, T, V>.Get((int)Math.Min(rows, m - i), vectors)(k, a + i * x.ARow, aRow, (nint)x.ACol, tile, width, target + i * targetRow, targetRow, into);
                 }
                 if (!inPlace) Edge<M, T, V>.Put(sums, width, (int)m, w, c, (nint)x.CRow, block == 0 ? Into.Store : Into.Add);
             }
@@ -95,7 +109,7 @@ internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T 
                 Edge<M, T, V>.Put(sums, w, (int)x.M, w, x.C + j, (nint)x.CRow, block == 0 ? Into.Store : Into.Add);
             }
         }
-        if (n < x.N) Tiles(x.Part(0, x.M, n, x.N));
+        if (n < x.N) Tiles(x.Part(0, x.M, n, x.N), false);
     }
 
     /// <summary>Goes on with the chains of <paramref name="m"/> × <paramref name="w"/> sums through <paramref name="k"/> rows of B.</summary>

@@ -13,14 +13,15 @@ internal static unsafe class Packing
 {
     /// <summary>
     /// Packs <paramref name="lanes"/> × <paramref name="k"/> elements: lane l at step p is <c>source[l · laneStride + p · kStride]</c>.
-    /// <paramref name="target"/> has room for the lanes rounded up to whole panels.
+    /// <paramref name="target"/> has room for the lanes rounded up to whole panels. <paramref name="ahead"/>: where k lies side by side, bytes further on in each row to ask for meanwhile
+    /// (hardware follows fewer streams than a panel has rows).
     /// </summary>
-    public static void Pack<M, T, V>(T* source, long laneStride, long kStride, long lanes, long k, T* target, int width)
+    public static void Pack<M, T, V>(T* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 0)
         where M : ILaneMath<T, V> where T : unmanaged where V : struct
     {
         nint whole = (nint)(lanes / width * width), ragged = (nint)lanes - whole;
         if (laneStride == 1) AlongLanes<M, T, V>(source, (nint)kStride, whole, (nint)lanes, (nint)k, target, width);
-        else if (kStride == 1) AlongK(source, (nint)laneStride, whole, (nint)k, target, width);
+        else if (kStride == 1) AlongK(source, (nint)laneStride, whole, (nint)k, target, width, ahead);
         else Any(source, (nint)laneStride, (nint)kStride, whole, (nint)k, target, width);
         if (ragged > 0) Last(source + whole * laneStride, (nint)laneStride, (nint)kStride, (int)ragged, (nint)k, target + whole * k, width);
     }
@@ -59,9 +60,9 @@ internal static unsafe class Packing
 
     /// <summary>k lies side by side: tiles of a cache line of k by four lanes are transposed, and a line's worth of the panel is finished before the next.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AlongK<T>(T* source, nint ld, nint lanes, nint k, T* target, int width) where T : unmanaged
+    static void AlongK<T>(T* source, nint ld, nint lanes, nint k, T* target, int width, int ahead) where T : unmanaged
     {
-        nint step = 64 / sizeof(T);
+        nint step = 64 / sizeof(T), reach = ahead / sizeof(T);
         for (nint j = 0; j < lanes; j += width)
         {
             T* panel = target + j * k;
@@ -70,7 +71,12 @@ internal static unsafe class Packing
                 nint count = Math.Min(step, k - p);
                 T* s = source + j * ld + p, d = panel + p * width;
                 int r = 0;
-                for (; r + 4 <= width; r += 4, s += 4 * ld) Four(s, ld, count, d + r, width);
+                for (; r + 4 <= width; r += 4, s += 4 * ld)
+                {
+                    if (ahead > 0)
+                        for (nint l = 0; l < 4; l++) Prefetch.ToL2(s + l * ld + reach);
+                    Four(s, ld, count, d + r, width);
+                }
                 for (; r + 2 <= width; r += 2, s += 2 * ld) Two(s, ld, count, d + r, width);
                 if (r < width) // no register block has an odd width, but nothing forbids one
                     for (nint q = 0; q < count; q++) d[q * width + r] = s[q];

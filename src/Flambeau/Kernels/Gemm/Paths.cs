@@ -9,12 +9,17 @@ internal static unsafe class Paths<M, T, V> where M : ILaneMath<T, V> where T : 
     const long SmallWork = 1L << 18;
 
     /// <summary>Up to so many rows B is read once and not packed: swept along its rows, or tiled where k lies side by side.</summary>
-    public static int FewSwept = 6, FewTiled = 64;
+    const int FewSwept = 6, FewTiled = 32;
     /// <summary>Up to so many columns a tall product is turned on its side.</summary>
     const int FewColumns = 8;
 
     public static void Multiply(Product<T> x)
     {
+        if (x.M == 1 && x.N == 1)
+        {
+            Dot.Multiply(x);
+            return;
+        }
         if (x.N == 1) x.CCol = 1;
         if (x.CCol != 1 && (x.CRow == 1 || x.M == 1)) x = x.Transposed;
         // few columns: the same as few rows of the transpose, and C passes through scratch
