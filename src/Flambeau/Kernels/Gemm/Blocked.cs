@@ -43,6 +43,11 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
     /// <summary>One part on one thread.</summary>
     static void Part(in Product<T> x)
     {
+        if (Small<M, T, V>.Suits(x))
+        {
+            Small<M, T, V>.Multiply(x);
+            return;
+        }
         long maxN = Math.Min(BlockN, Up(x.N, Width)), maxK = Math.Min(Gemm.BlockK, x.K);
         // even blocks: 130 rows are 66 + 64, not 102 + 28
         long blocks = (x.M + BlockM - 1) / BlockM, maxM = Up((x.M + blocks - 1) / blocks, M.Rows);

@@ -6,6 +6,12 @@ namespace Flambeau.Kernels;
 /// <summary>Small products on the calling thread: A is read in place, and B too where its columns lie side by side; C's columns do, and k fits one block of the law.</summary>
 internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
 {
+    /// <summary>True where packing would not pay: one block of k, operands that fit the second-level cache, and no pitch that crowds them into a few of its sets.</summary>
+    public static bool Suits(in Product<T> x)
+        => x.K <= Gemm.BlockK && (x.M + x.N) * x.K * sizeof(T) <= Processor.L2 * 3 / 4 && Tame(x.ARow) && Tame(x.ACol);
+
+    static bool Tame(long pitch) => pitch * sizeof(T) is var bytes && (bytes is <= 1024 and >= -1024 || (bytes & 1023) != 0);
+
     public static void Multiply(in Product<T> x)
     {
         long n = x.N, j = 0;
@@ -22,7 +28,7 @@ internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : 
     /// <summary>All rows of C from column <paramref name="j"/>, some vectors wide.</summary>
     static void Column(in Product<T> x, long j, int vectors)
     {
-        if (x.BCol == 1)
+        if (x.BCol == 1 && Tame(x.BRow))
         {
             Rows(x, x.B + j, (nint)x.BRow, x.C + j, (nint)x.CRow, vectors);
             return;
