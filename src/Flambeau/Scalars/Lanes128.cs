@@ -46,7 +46,7 @@ public readonly struct Lanes128<T>(Vector128<T> v) : ILanes<Lanes128<T>> where T
     public static Lanes128<T> Constant(double value) =>
         typeof(T) == typeof(float) ? new(Vector128.Create((float)value).As<float, T>())
         : typeof(T) == typeof(double) ? new(Vector128.Create(value).As<double, T>())
-        : Integer((long)value);
+        : Integer(Saturation.ToInteger<T>(value));
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128<T> Integer(long value) =>

@@ -47,7 +47,7 @@ public readonly struct Lanes256<T>(Vector256<T> v) : ILanes<Lanes256<T>> where T
     public static Lanes256<T> Constant(double value) =>
         typeof(T) == typeof(float) ? new(Vector256.Create((float)value).As<float, T>())
         : typeof(T) == typeof(double) ? new(Vector256.Create(value).As<double, T>())
-        : Integer((long)value);
+        : Integer(Saturation.ToInteger<T>(value));
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256<T> Integer(long value) =>

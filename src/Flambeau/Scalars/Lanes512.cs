@@ -48,7 +48,7 @@ public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>> where T
     public static Lanes512<T> Constant(double value) =>
         typeof(T) == typeof(float) ? new(Vector512.Create((float)value).As<float, T>())
         : typeof(T) == typeof(double) ? new(Vector512.Create(value).As<double, T>())
-        : Integer((long)value);
+        : Integer(Saturation.ToInteger<T>(value));
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512<T> Integer(long value) =>

@@ -19,6 +19,9 @@ internal abstract class Op
     /// <summary>True if user code sees the gradients that pass through, so that they are not freed when consumed.</summary>
     public virtual bool ShowsGradients => false;
 
+    /// <summary>Called when the tape frees what a node of this operator saved.</summary>
+    public virtual void Released() { }
+
     /// <summary>False for operands that are held fixed: masks, indices, parameters.</summary>
     public virtual bool IsDifferentiable(int operand) => true;
 
