@@ -174,6 +174,7 @@ internal abstract class ElementwiseOp : Op
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
+        if (x.Length == 2 && ElementwiseLoop.TryRunSmall(Kernel, Promotion, Arity - Parameters, x[0], x[1]) is { } small) return small;
         var (type, compute) = Types(x);
         var y = Tensor.Empty(ResultShape(x), type);
         ElementwiseLoop.Run(Kernel, compute, y, x);
