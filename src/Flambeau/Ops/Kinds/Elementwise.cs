@@ -121,6 +121,8 @@ internal abstract class ElementwiseOp : Op
     public virtual int Conditions => 0;
     public virtual bool IsInteger => false;
 
+    bool IsPlainBinary => Arity == 2 && Promotion != Promotion.Bool && Parameters == 0 && Conditions == 0 && !IsInteger;
+
     /// <summary>The body as an expression of its operands.</summary>
     public abstract Expr Expression { get; }
     /// <summary>The derivative with respect to an operand as an expression; null where the body does not vary with it.</summary>
@@ -174,7 +176,7 @@ internal abstract class ElementwiseOp : Op
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
-        if (x.Length == 2 && ElementwiseLoop.TryRunSmall(Kernel, Promotion, Arity - Parameters, x[0], x[1]) is { } small) return small;
+        if (IsPlainBinary && ElementwiseLoop.TryRunSmall(Kernel, x[0], x[1]) is { } small) return small;
         var (type, compute) = Types(x);
         var y = Tensor.Empty(ResultShape(x), type);
         ElementwiseLoop.Run(Kernel, compute, y, x);

@@ -30,10 +30,10 @@ internal static unsafe class ElementwiseLoop
     /// <summary>
     /// The shortest way for the commonest case: two contiguous operands of one shape and a type that is computed in itself, small enough for one thread. Null if it is not that case.
     /// </summary>
-    public static Tensor? TryRunSmall(Kernel kernel, Promotion promotion, int operands, Tensor a, Tensor b)
+    public static Tensor? TryRunSmall(Kernel kernel, Tensor a, Tensor b)
     {
         var type = a.DType;
-        if (promotion == Promotion.Bool || operands != 2 || b.DType != type || type is not (DType.Float32 or DType.Float64) || a.IsWrappedNumber || b.IsWrappedNumber) return null;
+        if (b.DType != type || type is not (DType.Float32 or DType.Float64) || a.IsWrappedNumber || b.IsWrappedNumber) return null;
         var shape = a.Shape;
         if (!ReferenceEquals(shape, b.Shape) && !shape.Equals(b.Shape) || !a.IsContiguous || !b.IsContiguous || shape.Count > Chunk) return null;
         var y = Tensor.Empty(shape, type);
