@@ -19,11 +19,10 @@ internal static class DocumentationId
 
         var isMember = kind is 'M' or 'P' or 'F' or 'E';
         var own = TakeLast(ref path);
+        if (own.StartsWith("#"u8) && !path.IsEmpty) // a constructor
+            return WithoutArity(TakeLast(ref path)).ToArray();
         var type = isMember ? TakeLast(ref path) : [];
-        if (type.IsEmpty)
-            return WithoutArity(own).ToArray();
-        var isConstructor = own.StartsWith("#"u8);
-        return isConstructor ? WithoutArity(type).ToArray() : [.. WithoutArity(type), (byte)'.', .. WithoutArity(own)];
+        return type.IsEmpty ? WithoutArity(own).ToArray() : [.. WithoutArity(type), (byte)'.', .. WithoutArity(own)];
     }
 
     private static ReadOnlySpan<byte> TakeLast(ref ReadOnlySpan<byte> path)

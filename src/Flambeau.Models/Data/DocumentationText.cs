@@ -1,4 +1,4 @@
-using System.Text;
+using System.Runtime.CompilerServices;
 
 namespace Flambeau.Models.Data;
 
@@ -9,7 +9,11 @@ namespace Flambeau.Models.Data;
 /// <remarks>A scanner over bytes and no XML reader: the files are written by hand in parts, one broken element must not cost the rest, and there are 70 MB of them.</remarks>
 internal ref struct DocumentationText
 {
-    private static readonly string[] Inline = ["see", "seealso", "xref", "paramref", "typeparamref", "c", "code", "a", "b", "i", "u", "em", "strong", "span", "sub", "sup", "tt"];
+    private static readonly byte[][] Inline =
+    [
+        "see"u8.ToArray(), "paramref"u8.ToArray(), "typeparamref"u8.ToArray(), "c"u8.ToArray(), "code"u8.ToArray(), "xref"u8.ToArray(), "seealso"u8.ToArray(), "a"u8.ToArray(), "b"u8.ToArray(),
+        "i"u8.ToArray(), "u"u8.ToArray(), "em"u8.ToArray(), "strong"u8.ToArray(), "span"u8.ToArray(), "sub"u8.ToArray(), "sup"u8.ToArray(), "tt"u8.ToArray(),
+    ];
 
     private readonly ReadOnlySpan<byte> xml;
     private readonly FoldedLine line;
@@ -36,6 +40,7 @@ internal ref struct DocumentationText
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ReadMember()
     {
         var depth = 0; // elements open below the member
@@ -59,6 +64,7 @@ internal ref struct DocumentationText
     }
 
     /// <summary>A start, end or empty tag; returns the depth after it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int ReadTag(int depth)
     {
         var tag = ReadMarkup();
@@ -76,6 +82,7 @@ internal ref struct DocumentationText
     }
 
     /// <summary>Moves past the tag at hand. <c>&gt;</c> inside a quoted value does not end it; <c>&lt;</c> does, for a tag left open must not swallow the rest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private Tag ReadMarkup()
     {
         var isEnd = at + 1 < xml.Length && xml[at + 1] == '/';
@@ -95,6 +102,7 @@ internal ref struct DocumentationText
         return new Tag(xml[start..nameEnd], xml[nameEnd..(isEmpty ? end - 1 : end)], isEnd, isEmpty);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void WriteReference(Tag tag)
     {
         if (tag.Name.SequenceEqual("see"u8) || tag.Name.SequenceEqual("seealso"u8))
@@ -112,6 +120,7 @@ internal ref struct DocumentationText
             line.Write(tag.Value("name"u8));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ReadText(bool keep)
     {
         var end = xml[(at + 1)..].IndexOf((byte)'<') is var ahead and >= 0 ? at + 1 + ahead : xml.Length;
@@ -130,10 +139,11 @@ internal ref struct DocumentationText
 
     private void SkipPast(ReadOnlySpan<byte> mark) => at = xml[at..].IndexOf(mark) is var ahead and >= 0 ? at + ahead + mark.Length : xml.Length;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool IsInline(ReadOnlySpan<byte> element)
     {
         foreach (var name in Inline)
-            if (Ascii.Equals(element, name))
+            if (element.SequenceEqual(name))
                 return true;
         return false;
     }
@@ -149,6 +159,7 @@ internal ref struct DocumentationText
         public bool IsEmptyElement { get; } = isEmptyElement;
 
         /// <summary>The value of an attribute, or nothing.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public ReadOnlySpan<byte> Value(ReadOnlySpan<byte> attribute)
         {
             for (var rest = attributes; rest.IndexOf((byte)'=') is var equals and >= 0;)

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Flambeau.Models.Data;
@@ -18,6 +19,7 @@ internal sealed class FoldedLine
     public void Space() => spaceDue = true;
 
     /// <summary>Text with entities.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Write(ReadOnlySpan<byte> text)
     {
         while (text.IndexOf((byte)'&') is var entity and >= 0)
@@ -32,7 +34,7 @@ internal sealed class FoldedLine
             }
             else
             {
-                WriteByte((byte)'&');
+                WriteWord("&"u8);
                 text = text[1..];
             }
         }
@@ -40,13 +42,25 @@ internal sealed class FoldedLine
     }
 
     /// <summary>Text as it stands.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void WriteRaw(ReadOnlySpan<byte> text)
     {
-        foreach (var value in text)
-            WriteByte(value);
+        while (!text.IsEmpty)
+        {
+            var word = 0;
+            while (word < text.Length && text[word] > ' ')
+                word++;
+            if (word > 0)
+                WriteWord(text[..word]);
+            if (word == text.Length)
+                return;
+            spaceDue = true;
+            text = text[(word + 1)..];
+        }
     }
 
     /// <summary>Reports the line, unless it is empty, and starts the next.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void End(LineFound found)
     {
         if (length > 0)
@@ -62,24 +76,19 @@ internal sealed class FoldedLine
     private void WriteCharacter(Rune character)
     {
         Span<byte> utf8 = stackalloc byte[4];
-        var count = character.EncodeToUtf8(utf8);
-        for (var i = 0; i < count; i++)
-            WriteByte(utf8[i]);
+        WriteRaw(utf8[..character.EncodeToUtf8(utf8)]);
     }
 
-    private void WriteByte(byte value)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void WriteWord(ReadOnlySpan<byte> word)
     {
-        if (value <= ' ')
-        {
-            spaceDue = true;
-            return;
-        }
-        if (length + 2 > bytes.Length)
-            Array.Resize(ref bytes, bytes.Length * 2);
+        if (length + 1 + word.Length > bytes.Length)
+            Array.Resize(ref bytes, Math.Max(bytes.Length * 2, length + 1 + word.Length));
         if (spaceDue && length > 0)
             bytes[length++] = (byte)' ';
         spaceDue = false;
-        bytes[length++] = value;
+        word.CopyTo(bytes.AsSpan(length));
+        length += word.Length;
     }
 
     private static bool TryReadEntity(ReadOnlySpan<byte> name, out Rune character)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace Flambeau.Models.Data;
 
@@ -33,16 +34,37 @@ public static class ReferenceCorpus
     private static Corpus Extract(string root, List<string> files)
     {
         var lines = new List<string>();
-        var seen = new HashSet<string>(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+        var seenLines = new HashSet<string>(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+        var seenFiles = new HashSet<string>(); // packs share whole files: a third of their bytes
+        var buffer = new byte[1 << 20];
         foreach (var file in files)
-            DocumentationText.Read(File.ReadAllBytes(file), line =>
-            {
-                if (seen.Add(line))
-                    lines.Add(line.ToString());
-            });
+        {
+            var xml = ReadInto(ref buffer, file);
+            if (seenFiles.Add(Convert.ToHexString(SHA256.HashData(xml))))
+                DocumentationText.Read(xml, Keep);
+        }
         if (lines.Count == 0)
             throw new InvalidDataException($"ReferenceCorpus: the {files.Count} documentation files below {root} hold no text; give a text of your own with --data FILE.");
         return new Corpus(string.Join('\n', lines) + "\n", string.Create(CultureInfo.InvariantCulture, $"the .NET reference documentation ({files.Count} files below {Path.Join(root, "packs")})"));
+
+        void Keep(ReadOnlySpan<char> line)
+        {
+            if (seenLines.Add(line))
+                lines.Add(line.ToString());
+        }
+    }
+
+    /// <summary>A file's bytes in a buffer used for all: fresh memory for each would cost more than reading them.</summary>
+    private static ReadOnlySpan<byte> ReadInto(ref byte[] buffer, string file)
+    {
+        using var handle = File.OpenHandle(file, options: FileOptions.SequentialScan);
+        var length = checked((int)RandomAccess.GetLength(handle));
+        if (buffer.Length < length)
+            buffer = new byte[Math.Max(length, buffer.Length * 2)];
+        var filled = 0;
+        while (filled < length && RandomAccess.Read(handle, buffer.AsSpan(filled..length), filled) is var count and > 0)
+            filled += count;
+        return buffer.AsSpan(0, filled);
     }
 
     private static List<string> FindDocumentation(string root)

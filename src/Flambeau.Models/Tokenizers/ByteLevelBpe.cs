@@ -146,6 +146,9 @@ public sealed class ByteLevelBpe : ITokenizer
         foreach (var merge in merges)
             if (merge.Merged == tokens.Count) // else a spelling learned before
                 tokens.Add([.. tokens[merge.Left], .. tokens[merge.Right]]);
+        foreach (var special in specialTokens)
+            if (ByteAlphabet.TryRead(special, out var bytes) && tokens.Any(token => token.AsSpan().SequenceEqual(bytes)))
+                throw new ArgumentException($"ByteLevelBpe: special token '{special}' is spelled like a token of the text; choose one that no text holds, such as {DefaultEndOfText}.", nameof(specialTokens));
         var specials = specialTokens.Select((special, i) => new SpecialToken(tokens.Count + i, special)).ToArray();
         tokens.AddRange(specialTokens.Select(Encoding.UTF8.GetBytes));
         return new ByteLevelBpe(tokens, merges, WordPattern.Gpt2, specials, specials[0].Id, keepsWholeWords: false);

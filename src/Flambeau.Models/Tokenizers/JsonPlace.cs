@@ -36,7 +36,19 @@ internal readonly struct JsonPlace(JsonElement element, string place, string fil
     public int Count() => element.ValueKind == JsonValueKind.Array ? element.GetArrayLength() : throw Fault("a list");
 
     /// <summary>This text.</summary>
-    public string Text() => element.ValueKind == JsonValueKind.String ? element.GetString()! : throw Fault("a text");
+    public string Text()
+    {
+        if (element.ValueKind != JsonValueKind.String)
+            throw Fault("a text");
+        try
+        {
+            return element.GetString()!;
+        }
+        catch (InvalidOperationException) // half a surrogate pair, escaped
+        {
+            throw Fault("a text of whole characters");
+        }
+    }
 
     /// <summary>This integer, not negative.</summary>
     public int Integer() => element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out var value) && value >= 0 ? value : throw Fault("an integer from 0 up");
@@ -47,8 +59,11 @@ internal readonly struct JsonPlace(JsonElement element, string place, string fil
         RequireObject();
         var values = new Dictionary<string, int>(element.GetPropertyCount());
         foreach (var field in element.EnumerateObject())
-            if (!values.TryAdd(field.Name, new JsonPlace(field.Value, Join(field.Name), file).Integer()))
-                throw Named(field.Name).Fault("each token once");
+        {
+            var name = NameOf(field);
+            if (!values.TryAdd(name, new JsonPlace(field.Value, Join(name), file).Integer()))
+                throw Named(name).Fault("each token once");
+        }
         return values;
     }
 
@@ -76,7 +91,19 @@ internal readonly struct JsonPlace(JsonElement element, string place, string fil
         _ => throw Fault("true or false"),
     };
 
-    private string Join(string name) => place.Length == 0 ? name : name.All(char.IsAsciiLetter) || name.Contains('_') && name.All(c => char.IsAsciiLetter(c) || c == '_') ? $"{place}.{name}" : $"{place}[\"{name}\"]";
+    private string NameOf(JsonProperty field)
+    {
+        try
+        {
+            return field.Name;
+        }
+        catch (InvalidOperationException) // half a surrogate pair, escaped
+        {
+            throw Fault($"names of whole characters, unlike that of {field.Value.GetRawText()}");
+        }
+    }
+
+    private string Join(string name) => place.Length == 0 ? name : name.All(character => char.IsAsciiLetter(character) || character == '_') ? $"{place}.{name}" : $"{place}[\"{name}\"]";
 
     private string Found()
     {
