@@ -21,7 +21,7 @@ public sealed class ByteLevelBpe : ITokenizer
     private readonly TokenBytes tokens;
     private readonly int[] idOfByte;
     private readonly Dictionary<string, int>? wholeWords; // by written form, where a word that is a token is not merged
-    private WordCache? idleCache = new();
+    private WordCache? idleCache = new(); // null while a call has it; a second call at that time makes its own
 
     internal ByteLevelBpe(IReadOnlyList<byte[]> tokens, IReadOnlyList<Merge> merges, WordPattern pattern, IReadOnlyList<SpecialToken> specials, int endOfText, bool keepsWholeWords)
     {
@@ -117,7 +117,7 @@ public sealed class ByteLevelBpe : ITokenizer
                 ids.Add(special.Id);
             text = at < 0 ? [] : text[(at + special.Text.Length)..];
         }
-        idleCache = cache;
+        Volatile.Write(ref idleCache, cache);
         return [.. ids];
     }
 
@@ -127,7 +127,7 @@ public sealed class ByteLevelBpe : ITokenizer
         var ids = new List<int>(text.Length / 4 + 4);
         var cache = Interlocked.Exchange(ref idleCache, null) ?? new WordCache();
         AppendWords(text, ids, cache);
-        idleCache = cache;
+        Volatile.Write(ref idleCache, cache);
         return [.. ids];
     }
 

@@ -20,7 +20,14 @@ internal readonly struct JsonPlace(JsonElement element, string place, string fil
     public JsonPlace? Optional(string name)
     {
         RequireObject();
-        return element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? new JsonPlace(value, Join(name), file) : null;
+        try
+        {
+            return element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? new JsonPlace(value, Join(name), file) : null;
+        }
+        catch (InvalidOperationException) // half a surrogate pair, escaped, in one of the names
+        {
+            throw Fault("names of whole characters");
+        }
     }
 
     /// <summary>The place of a field, there or not.</summary>

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Flambeau.Models.Tokenizers;
 
@@ -139,9 +140,16 @@ internal static class TokenizerJson
 
     private static JsonDocument Parse(Stream source, string name)
     {
+        using var bytes = new MemoryStream();
+        source.CopyTo(bytes);
+        var file = bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
+        if (file.Span.StartsWith(Encoding.UTF8.Preamble))
+            file = file[Encoding.UTF8.Preamble.Length..];
+        if (!Utf8.IsValid(file.Span))
+            throw new InvalidDataException($"tokenizer.json: {name} is not UTF-8, as JSON must be.");
         try
         {
-            return JsonDocument.Parse(source);
+            return JsonDocument.Parse(file);
         }
         catch (JsonException fault)
         {

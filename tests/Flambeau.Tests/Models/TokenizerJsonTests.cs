@@ -191,10 +191,46 @@ public class TokenizerJsonTests
     [InlineData("{\n \"model\": }", "not JSON, line 2, byte 11")]
     [InlineData("[1]", "the root")]
     [InlineData("{\"pre_tokenizer\":{\"type\":\"\\ud800\"}}", "pre_tokenizer.type")]
+    [InlineData("{\"normal\\ud800\":1}", "the root")]
     [InlineData("{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"vocab\":{\"\\ud800\":1},\"merges\":[]}}", "model.vocab")]
     [InlineData("{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"vocab\":{\"a\":0,\"a\":0},\"merges\":[]}}", "each token once")]
     public void What_is_no_tokenizer_at_all_is_refused(string file, string place) =>
         Assert.Contains(place, Assert.Throws<InvalidDataException>(() => Load(file)).Message);
+
+    [Fact]
+    public void A_file_that_is_not_UTF8_or_starts_with_a_mark_is_told_apart()
+    {
+        var saved = Encoding.UTF8.GetBytes(Saved(English));
+        Assert.Equal(350, ByteLevelBpe.Load(new MemoryStream([0xEF, 0xBB, 0xBF, .. saved])).VocabularySize);
+        saved[saved.AsSpan().IndexOf("Ġ"u8)] = 0xFF;
+        Assert.Contains("is not UTF-8", Assert.Throws<InvalidDataException>(() => ByteLevelBpe.Load(new MemoryStream(saved))).Message);
+    }
+
+    [Fact]
+    public void A_file_with_any_characters_changed_loads_or_is_refused()
+    {
+        var seed = Environment.TickCount;
+        TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        var saved = Encoding.UTF8.GetBytes(Saved(ByteLevelBpe.FromMerges([new Merge('a', 'b', 256)], ["<e>"])));
+        byte[] characters = [.. "{}[]\":,\\0a-1.u "u8, 0xFF];
+        for (var trial = 0; trial < 500; trial++)
+        {
+            var changed = saved.ToArray();
+            for (var changes = random.Next(1, 4); changes > 0; changes--)
+            {
+                var near = random.Next(700); // the start or the end: what lies between are the bytes, all alike
+                changed[random.Next(2) == 0 ? near : saved.Length - 1 - near] = characters[random.Next(characters.Length)];
+            }
+            try
+            {
+                ByteLevelBpe.Load(new MemoryStream(changed)).Encode("ab");
+            }
+            catch (InvalidDataException)
+            {
+            }
+        }
+    }
 
     [Fact]
     public void A_file_cut_off_anywhere_is_refused()
