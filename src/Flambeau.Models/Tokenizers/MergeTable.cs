@@ -75,6 +75,8 @@ internal readonly record struct Merge(int Left, int Right, int Merged);
 /// <summary>What <see cref="MergeTable.Apply"/> works in: a doubly linked list over the symbols of a word and the queue of pairs. Not for two threads at once.</summary>
 internal sealed class MergeScratch
 {
+    private int end;
+
     /// <summary>The symbol after each, or the word's length.</summary>
     public int[] Next { get; private set; } = [];
 
@@ -106,6 +108,4 @@ internal sealed class MergeScratch
             Previous[after] = Previous[at];
         return after;
     }
-
-    private int end;
 }

@@ -19,7 +19,7 @@ public class ByteLevelBpeTests
     [Fact]
     public void Ties_go_to_the_smaller_left_id_then_the_smaller_right_id()
     {
-        // Each pair occurs twice, in four words of letters between spaces that are not shared.
+        // ba, ac and ab occur twice each, as words of their own.
         Assert.Equal(["ab", "ac", "ba"], Learned(ByteLevelBpe.Train("ba\nac\nab\nba\nac\nab", 1000)).Take(3));
     }
 
@@ -50,9 +50,8 @@ public class ByteLevelBpeTests
     [Fact]
     public void No_merge_crosses_a_special_token_of_the_text()
     {
-        var text = string.Concat(Enumerable.Repeat("ab<|endoftext|>cd", 10));
-        Assert.Equal(["ab", "cd"], Learned(ByteLevelBpe.Train("ab<|endoftext|>" + string.Concat(Enumerable.Repeat("cd<|endoftext|>ab<|endoftext|>", 9)) + "cd", 1000)).Order());
-        Assert.DoesNotContain(Learned(ByteLevelBpe.Train(text, 1000)), token => token.Contains("<|"));
+        var documents = string.Concat(Enumerable.Repeat("ab<|endoftext|>cd<|endoftext|>", 10));
+        Assert.Equal(["ab", "cd"], Learned(ByteLevelBpe.Train(documents, 1000)));
     }
 
     [Fact]
