@@ -34,10 +34,10 @@ public sealed class Llama : Module<Tensor, Tensor>
     }
 
     /// <summary>Token ids [B, T] → logits [B, T, V].</summary>
-    public override Tensor Forward(Tensor tokens) => LmHead.Forward(Model.Forward(tokens));
+    protected override Tensor Forward(Tensor tokens) => LmHead.Call(Model.Call(tokens));
 
     /// <summary>The mean cross entropy, in nats a token, of predicting <paramref name="targets"/> [B, T] from <paramref name="tokens"/> [B, T].</summary>
-    public Tensor Loss(Tensor tokens, Tensor targets) => Forward(tokens).Flatten(0, 1).CrossEntropy(targets.Flatten());
+    public Tensor Loss(Tensor tokens, Tensor targets) => Call(tokens).Flatten(0, 1).CrossEntropy(targets.Flatten());
 
     /// <summary>The weights as a Hugging Face file holds them: without the output matrix where it is the embedding.</summary>
     public IEnumerable<(string Name, Tensor Value)> FileTensors()
@@ -69,15 +69,15 @@ public sealed class LlamaModel : Module<Tensor, Tensor>
     }
 
     /// <summary>Token ids [B, T] → hidden states [B, T, C].</summary>
-    public override Tensor Forward(Tensor tokens)
+    protected override Tensor Forward(Tensor tokens)
     {
         if (tokens.Rank != 2) throw new FlambeauException($"Llama: token ids must have shape [batch, tokens], got {tokens.Shape}");
         if (tokens.Shape[1] > _config.Context)
             throw new FlambeauException($"Llama: {tokens.Shape[1]} tokens do not fit into the model's context of {_config.Context}; shorten the prompt or keep its end");
-        var h = EmbedTokens.Forward(tokens);
+        var h = EmbedTokens.Call(tokens);
         var (cos, sin) = Angles(tokens.Shape[1], h.DType);
-        foreach (var layer in Layers) h = layer.Forward(h, cos, sin);
-        return Norm.Forward(h);
+        foreach (var layer in Layers) h = layer.Call((h, cos, sin));
+        return Norm.Call(h);
     }
 
     // cos and sin of position · θ^(−2i/D), both halves alike; [T, D]
@@ -95,7 +95,7 @@ public sealed class LlamaModel : Module<Tensor, Tensor>
 }
 
 /// <summary>One block: attention, then a gated feed-forward part, each added to the residual stream.</summary>
-public sealed class LlamaLayer : Module
+public sealed class LlamaLayer : Module<(Tensor Hidden, Tensor Cos, Tensor Sin), Tensor>
 {
     /// <summary>Before attention.</summary>
     public RMSNorm InputLayernorm { get; }
@@ -114,15 +114,16 @@ public sealed class LlamaLayer : Module
         Mlp = new(config);
     }
 
-    internal Tensor Forward(Tensor h_BTC, Tensor cos, Tensor sin)
+    /// <summary>Hidden states [B, T, C] and the angles' cosines and sines [T, D] → [B, T, C].</summary>
+    protected override Tensor Forward((Tensor Hidden, Tensor Cos, Tensor Sin) x)
     {
-        h_BTC += SelfAttn.Forward(InputLayernorm.Forward(h_BTC), cos, sin);
-        return h_BTC + Mlp.Forward(PostAttentionLayernorm.Forward(h_BTC));
+        var h_BTC = x.Hidden + SelfAttn.Call((InputLayernorm.Call(x.Hidden), x.Cos, x.Sin));
+        return h_BTC + Mlp.Call(PostAttentionLayernorm.Call(h_BTC));
     }
 }
 
 /// <summary>Causal attention with rotary positions and grouped keys.</summary>
-public sealed class LlamaAttention : Module
+public sealed class LlamaAttention : Module<(Tensor Hidden, Tensor Cos, Tensor Sin), Tensor>
 {
     readonly LlamaConfig _config;
     /// <summary>Queries [C] → [H·D].</summary>
@@ -144,13 +145,15 @@ public sealed class LlamaAttention : Module
         OProj = new(queries, config.HiddenSize, bias: false);
     }
 
-    internal Tensor Forward(Tensor x_BTC, Tensor cos, Tensor sin)
+    /// <summary>Normed states [B, T, C] and the angles' cosines and sines [T, D] → [B, T, C].</summary>
+    protected override Tensor Forward((Tensor Hidden, Tensor Cos, Tensor Sin) x)
     {
-        var q_BHTD = Split(QProj.Forward(x_BTC), _config.Heads).RotaryEmbedding(cos, sin);
-        var k_BGTD = Split(KProj.Forward(x_BTC), _config.KeyValueHeads).RotaryEmbedding(cos, sin);
-        var v_BGTD = Split(VProj.Forward(x_BTC), _config.KeyValueHeads);
+        var (x_BTC, cos, sin) = x;
+        var q_BHTD = Split(QProj.Call(x_BTC), _config.Heads).RotaryEmbedding(cos, sin);
+        var k_BGTD = Split(KProj.Call(x_BTC), _config.KeyValueHeads).RotaryEmbedding(cos, sin);
+        var v_BGTD = Split(VProj.Call(x_BTC), _config.KeyValueHeads);
         var y_BHTD = q_BHTD.ScaledDotProductAttention(k_BGTD, v_BGTD, isCausal: true);
-        return OProj.Forward(y_BHTD.Transpose(1, 2).Flatten(2));
+        return OProj.Call(y_BHTD.Transpose(1, 2).Flatten(2));
     }
 
     Tensor Split(Tensor x, int heads) => x.Unflatten(-1, heads, _config.HeadSize).Transpose(1, 2);
@@ -174,5 +177,5 @@ public sealed class LlamaMlp : Module<Tensor, Tensor>
     }
 
     /// <summary>[.., C] → [.., C].</summary>
-    public override Tensor Forward(Tensor x) => DownProj.Forward(GateProj.Forward(x).Silu() * UpProj.Forward(x));
+    protected override Tensor Forward(Tensor x) => DownProj.Call(GateProj.Call(x).Silu() * UpProj.Call(x));
 }

@@ -46,7 +46,7 @@ internal abstract class Op
     public Tensor Apply(params ReadOnlySpan<Tensor> x)
     {
         var inCharge = Interpreter.InCharge(x);
-        var y = inCharge is null ? Run(x) : inCharge.Bind(this, x);
+        var y = inCharge is not null ? inCharge.Bind(this, x) : Diagnostics.OperatorTimes.Enabled ? Diagnostics.OperatorTimes.Run(this, x) : Run(x);
         return GradMode.Enabled ? Tape.Record(this, x, y) : y;
     }
 }
