@@ -34,8 +34,6 @@ namespace Flambeau
             public Tensor Sum(ReadOnlySpan<int> dims, bool keepDim = false) => Reduction.Apply<Sum>(x, dims, keepDim);
             /// <summary>True if any element is not zero (PyTorch: <c>any</c>).</summary>
             public Tensor Any() => x.To(DType.Bool).Sum().To(DType.Bool);
-            /// <summary>The order that sorts.</summary>
-            internal Tensor ArgSort() => throw new NotImplementedException();
         }
     }
 }
