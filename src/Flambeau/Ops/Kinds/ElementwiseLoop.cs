@@ -27,6 +27,31 @@ internal static unsafe class ElementwiseLoop
         Pin(ref plan, direct, y, x, 0);
     }
 
+    /// <summary>
+    /// The shortest way for the commonest case: two contiguous operands of one shape and a type that is computed in itself, small enough for one thread. Null if it is not that case.
+    /// </summary>
+    public static Tensor? TryRunSmall(Kernel kernel, Tensor a, Tensor b)
+    {
+        var type = a.DType;
+        if (b.DType != type || type is not (DType.Float32 or DType.Float64) || a.IsWrappedNumber || b.IsWrappedNumber) return null;
+        var shape = a.Shape;
+        if (!ReferenceEquals(shape, b.Shape) && !shape.Equals(b.Shape) || !a.IsContiguous || !b.IsContiguous || shape.Count > Chunk) return null;
+        var y = Tensor.Empty(shape, type);
+        fixed (byte* pa = a.Store!)
+        fixed (byte* pb = b.Store!)
+        fixed (byte* py = y.Store!)
+        {
+            byte** x = stackalloc byte*[2];
+            int size = type == DType.Float32 ? 4 : 8;
+            x[0] = pa + a.Offset * size;
+            x[1] = pb + b.Offset * size;
+            kernel.Run(type, py, x, shape.Count, 0);
+        }
+        GC.KeepAlive(a);
+        GC.KeepAlive(b);
+        return y;
+    }
+
     // pins managed storages one by one down the recursion, then runs
     static void Pin(ref Plan plan, bool direct, Tensor y, ReadOnlySpan<Tensor> x, int k)
     {
