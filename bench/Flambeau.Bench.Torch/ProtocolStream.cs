@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 
 namespace Flambeau.Bench.Torch;
 
@@ -12,13 +11,11 @@ internal static class ProtocolStream
     /// </summary>
     public static StreamWriter Take()
     {
-        var own = dup(1);
-        if (own < 0 || dup2(2, 1) < 0) throw new IOException($"Standard output cannot be redirected (error {Marshal.GetLastPInvokeError()}).");
-        return new StreamWriter(new FileStream(new SafeFileHandle(own, ownsHandle: true), FileAccess.Write)) { AutoFlush = true };
+        // The stream holds a duplicate of descriptor 1, which survives what happens to 1 itself.
+        var replies = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true };
+        if (dup2(2, 1) < 0) throw new IOException($"Standard output cannot be redirected (error {Marshal.GetLastPInvokeError()}).");
+        return replies;
     }
-
-    [DllImport("libc", SetLastError = true)]
-    private static extern int dup(int descriptor);
 
     [DllImport("libc", SetLastError = true)]
     private static extern int dup2(int descriptor, int onto);
