@@ -27,7 +27,7 @@ internal static class Server
             var request = Request.Parse(line);
             if (request.Case == "list") return new() { ["cases"] = new JsonArray([.. Cases.Keys.Select(name => (JsonNode)name)]) };
             if (!Cases.TryGetValue(request.Case, out var measure))
-                return Error($"No case '{request.Case}'. There are: {string.Join(", ", Cases.Keys)}.");
+                return Error($"The peer has no case '{request.Case}'; the case 'list' names those there are.");
 
             torch.set_num_threads(request.Threads);
             torch.manual_seed(request.Integer("seed", 1));

@@ -10,7 +10,13 @@ internal sealed class TorchProcess : IDisposable
 {
     private readonly Process _process;
 
-    public TorchProcess(Face face) => (Face, _process) = (face, Start(face, []));
+    public TorchProcess(Face face)
+    {
+        Face = face;
+        var information = Describe(face, []);
+        (information.RedirectStandardInput, information.RedirectStandardOutput) = (true, true);
+        _process = Process.Start(information)!;
+    }
 
     public Face Face { get; }
 
@@ -36,15 +42,7 @@ internal sealed class TorchProcess : IDisposable
     }
 
     /// <summary>Nanoseconds from the start to the end of a whole process that computes one small thing.</summary>
-    public static double TimeOnce(Face face, string what = "add")
-    {
-        var start = Stopwatch.GetTimestamp();
-        using var process = Start(face, ["--once", what]);
-        process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0) throw new PeerException($"--once {what} ended with {process.ExitCode}");
-        return Stopwatch.GetElapsedTime(start).TotalNanoseconds;
-    }
+    public static double TimeOnce(Face face, string what = "add") => WholeProcess.Time(Describe(face, ["--once", what]));
 
     /// <summary>Lets the peer end by closing its input.</summary>
     public void Dispose()
@@ -54,11 +52,11 @@ internal sealed class TorchProcess : IDisposable
         _process.Dispose();
     }
 
-    private static Process Start(Face face, IEnumerable<string> arguments)
+    private static ProcessStartInfo Describe(Face face, IEnumerable<string> arguments)
     {
-        var information = new ProcessStartInfo(Program, [.. face.Arguments, .. arguments]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var information = new ProcessStartInfo(Program, [.. face.Arguments, .. arguments]);
         foreach (var (name, value) in face.Environment) information.Environment[name] = value;
-        return Process.Start(information)!;
+        return information;
     }
 
     private static string Program

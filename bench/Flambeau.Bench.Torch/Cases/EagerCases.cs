@@ -67,6 +67,7 @@ internal static class EagerCases
         return r.Time(() => ops.Sum(x, total));
     }
 
+    /// <summary>There is no <c>out=</c> worth measuring: PyTorch's computes a fresh result and copies it.</summary>
     private static JsonObject LayerNorm(Request r)
     {
         var (weight, bias) = (ones(RowLength, dtype: r.DType), zeros(RowLength, dtype: r.DType));

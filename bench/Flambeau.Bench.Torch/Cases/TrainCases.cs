@@ -5,7 +5,7 @@ namespace Flambeau.Bench.Torch.Cases;
 
 /// <summary>
 /// Training steps of language models; nanoseconds a step, with the tokens of a step beside them. Sizes: <c>layers width heads kv_heads hidden
-/// context batch vocabulary tied</c>; <c>optimizer</c> is "fused" or "composed".
+/// context batch vocabulary tied</c>; <c>optimizer</c> is "fused" or "composed", <c>attention</c> "fused" or "plain".
 /// </summary>
 internal static class TrainCases
 {
@@ -18,7 +18,7 @@ internal static class TrainCases
     ];
 
     public static Gpt Gpt(Request r) => new(
-        r.Integer("layers", 6), r.Integer("width", 384), r.Integer("heads", 6), Context(r), Vocabulary(r), r.DType);
+        r.Integer("layers", 6), r.Integer("width", 384), r.Integer("heads", 6), Context(r), Vocabulary(r), r.DType, Attention(r));
 
     public static Training Train(Request r, ILanguageModel model) =>
         new(model, Batch(r), Context(r), Vocabulary(r), Fused(r));
@@ -28,7 +28,7 @@ internal static class TrainCases
         long width = r.Integer("width", 384), heads = r.Integer("heads", 6);
         var sizes = new LlamaSizes(
             r.Integer("layers", 6), width, heads, r.Integer("kv_heads", heads), r.Integer("hidden", 1024), Vocabulary(r), r.Flag("tied"));
-        return new(sizes, Context(r), r.DType);
+        return new(sizes, Context(r), r.DType, Attention(r));
     }
 
     private static JsonObject Measure(Request r, ILanguageModel model)
@@ -54,6 +54,7 @@ internal static class TrainCases
         var other => throw new ArgumentException($"optimizer '{other}': expected fused or composed."),
     };
 
+    private static CausalAttention Attention(Request r) => Enum.Parse<CausalAttention>(r.Text("attention", "fused"), ignoreCase: true);
     private static long Batch(Request r) => r.Integer("batch", 16);
     private static long Context(Request r) => r.Integer("context", 256);
     private static long Vocabulary(Request r) => r.Integer("vocabulary", 65);

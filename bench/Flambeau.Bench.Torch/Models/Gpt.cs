@@ -19,10 +19,11 @@ internal sealed class Gpt : ILanguageModel
     private readonly Embedding _embedding;
     private readonly Norm _last;
     private readonly long _width, _heads;
+    private readonly CausalAttention _attention;
 
-    public Gpt(long layers, long width, long heads, long context, long vocabulary, ScalarType dtype)
+    public Gpt(long layers, long width, long heads, long context, long vocabulary, ScalarType dtype, CausalAttention attention)
     {
-        (Parameters, _width, _heads) = (new(dtype), width, heads);
+        (Parameters, _width, _heads, _attention) = (new(dtype), width, heads, attention);
         _tokens = Parameters.Normal(vocabulary, width);
         _embedding = Parameters.Rows(_tokens);
         _positions = Parameters.Normal(context, width);
@@ -49,7 +50,7 @@ internal sealed class Gpt : ILanguageModel
         long b = x_BTC.shape[0], t = x_BTC.shape[1];
         var qkv = Apply(layer.QKV, x_BTC).chunk(3, -1);
         var q_BHTD = Split(qkv[0]);
-        var y_BHTD = scaled_dot_product_attention(q_BHTD, Split(qkv[1]), Split(qkv[2]), is_casual: true);
+        var y_BHTD = _attention.Apply(q_BHTD, Split(qkv[1]), Split(qkv[2]));
         return Apply(layer.Projection, y_BHTD.transpose(1, 2).reshape(b, t, _width));
 
         Tensor Split(Tensor x) => x.view(b, t, _heads, _width / _heads).transpose(1, 2);

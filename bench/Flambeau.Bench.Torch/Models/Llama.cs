@@ -16,20 +16,21 @@ internal sealed record LlamaSizes(
 
 /// <summary>
 /// A Llama-shaped decoder: RMS norm first (Zhang and Sennrich 2019), rotary positions rotating a head's two halves (Su et al. 2021), SwiGLU
-/// (Shazeer 2020), grouped query heads (Ainslie et al. 2023), no biases. PyTorch's fused attention; everything else from plain operators.
+/// (Shazeer 2020), grouped query heads (Ainslie et al. 2023), no biases. Everything but attention is plain operators.
 /// </summary>
 internal sealed class Llama : ILanguageModel
 {
     private readonly record struct Layer(Tensor Norm1, Tensor Q, Tensor K, Tensor V, Tensor O, Tensor Norm2, Tensor Gate, Tensor Up, Tensor Down);
 
     private readonly LlamaSizes _sizes;
+    private readonly CausalAttention _attention;
     private readonly Layer[] _layers;
     private readonly Embedding _embedding;
     private readonly Tensor _last, _output, _cos_TD, _sin_TD;
 
-    public Llama(LlamaSizes sizes, long context, ScalarType dtype)
+    public Llama(LlamaSizes sizes, long context, ScalarType dtype, CausalAttention attention)
     {
-        (Parameters, _sizes) = (new(dtype), sizes);
+        (Parameters, _sizes, _attention) = (new(dtype), sizes, attention);
         long width = sizes.Width, queries = sizes.Heads * sizes.HeadSize, keys = sizes.KeyHeads * sizes.HeadSize;
         var p = Parameters;
         var tokens = p.Normal(sizes.Vocabulary, width);
@@ -62,7 +63,7 @@ internal sealed class Llama : ILanguageModel
         var q_BHTD = Rotate(Split(linear(x_BTC, layer.Q), _sizes.Heads), t);
         var k_BHTD = Repeat(Rotate(Split(linear(x_BTC, layer.K), _sizes.KeyHeads), t));
         var v_BHTD = Repeat(Split(linear(x_BTC, layer.V), _sizes.KeyHeads));
-        var y_BHTD = scaled_dot_product_attention(q_BHTD, k_BHTD, v_BHTD, is_casual: true);
+        var y_BHTD = _attention.Apply(q_BHTD, k_BHTD, v_BHTD);
         return linear(y_BHTD.transpose(1, 2).reshape(b, t, _sizes.Heads * _sizes.HeadSize), layer.O);
 
         Tensor Split(Tensor x, long heads) => x.view(b, t, heads, _sizes.HeadSize).transpose(1, 2);
