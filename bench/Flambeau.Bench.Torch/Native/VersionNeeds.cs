@@ -8,18 +8,19 @@ namespace Flambeau.Bench.Torch.Native;
 /// The symbol versions a shared object demands of the libraries it uses: section <c>.gnu.version_r</c> of an ELF file
 /// (Linux Standard Base Core 5.0, chapter "Symbol Versioning"; System V gABI, "Object Files").
 /// </summary>
-[SupportedOSPlatform("linux")]
 internal static class VersionNeeds
 {
     private const uint NeedsSection = 0x6FFF_FFFE; // SHT_GNU_verneed
-    private static ReadOnlySpan<byte> Signature => [0x7F, (byte)'E', (byte)'L', (byte)'F', 2, 1];
     private const ushort Weak = 0x2;               // VER_FLG_WEAK: the loader does not insist on this version
+
+    private static ReadOnlySpan<byte> Signature => [0x7F, (byte)'E', (byte)'L', (byte)'F', 2, 1];
 
     /// <summary>
     /// Marks one version weak in a shared object. The file is replaced, never written in place, so a hard link to a package cache or a
     /// process that has it mapped keeps the old one. A file whose needs are already weak is left alone.
     /// </summary>
     /// <exception cref="InvalidDataException">The file is not a little-endian 64-bit ELF file.</exception>
+    [SupportedOSPlatform("linux")]
     public static void MarkWeak(string path, string version)
     {
         var file = File.ReadAllBytes(path);
@@ -31,7 +32,7 @@ internal static class VersionNeeds
         File.Move(temporary, path, overwrite: true);
     }
 
-    /// <summary>Whether any flag changed.</summary>
+    /// <summary>The same in memory; whether any flag changed.</summary>
     internal static bool MarkWeak(Span<byte> file, string version)
     {
         if (!file.StartsWith(Signature))
