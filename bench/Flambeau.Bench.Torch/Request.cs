@@ -40,6 +40,7 @@ internal sealed class Request
             ["unit"] = "ns",
             ["fastest"] = timing.Fastest / operations,
             ["calls"] = timing.Calls,
+            ["busy"] = Math.Round(timing.Busy, 2),
         };
     }
 

@@ -26,9 +26,11 @@ internal static class Comparison
 
     private static TorchProcess[] StartPeers(Options options)
     {
+        var peers = new List<TorchProcess>();
         foreach (var face in options.Faces)
-            if (face.WhyNot is { } reason) Console.Error.WriteLine($"face {face.Name} left out: {reason}");
-        return [.. options.Faces.Where(face => face.WhyNot is null).Select(face => new TorchProcess(face))];
+            if ((face.WhyNot ?? TorchProcess.WhyNot) is { } reason) Console.Error.WriteLine($"face {face.Name} left out: {reason}");
+            else peers.Add(new(face));
+        return [.. peers];
     }
 
     /// <summary>A case the peer cannot do is a row that says so; the others go on.</summary>

@@ -6,7 +6,8 @@ namespace Flambeau.Bench;
 /// <param name="Median">The middle batch: what comparisons use.</param>
 /// <param name="Fastest">The fastest batch: what an undisturbed machine would do.</param>
 /// <param name="Calls">Calls timed, the warm-up left out.</param>
-internal readonly record struct Timing(double Median, double Fastest, long Calls)
+/// <param name="Busy">Processors this process had while it was timed; well below its threads, somebody else had them.</param>
+internal readonly record struct Timing(double Median, double Fastest, long Calls, double Busy)
 {
     private const double ShortestBatch = 0.0005; // seconds: a thousand times the clock's own cost
     private const int FewestBatches = 3;
@@ -20,10 +21,11 @@ internal readonly record struct Timing(double Median, double Fastest, long Calls
     {
         var perBatch = WarmUp(action, Math.Max(seconds / 4, ShortestWarmUp));
         var batches = new List<double>();
-        var end = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency);
-        while (batches.Count < FewestBatches || Stopwatch.GetTimestamp() < end)
+        var (start, used) = (Stopwatch.GetTimestamp(), ProcessorTime);
+        while (batches.Count < FewestBatches || Stopwatch.GetElapsedTime(start).TotalSeconds < seconds)
             batches.Add(Batch(action, perBatch));
-        return new(Middle(batches), batches.Min(), batches.Count * perBatch);
+        var busy = (ProcessorTime - used) / Stopwatch.GetElapsedTime(start);
+        return new(Middle(batches), batches.Min(), batches.Count * perBatch, busy);
     }
 
     /// <summary>The median; the mean of the two middle values of an even count.</summary>
@@ -32,6 +34,8 @@ internal readonly record struct Timing(double Median, double Fastest, long Calls
         var sorted = values.Order().ToArray();
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
+
+    private static TimeSpan ProcessorTime => Environment.CpuUsage.TotalTime;
 
     /// <summary>Runs until the time is over, at least once, and says how many calls fill a batch.</summary>
     private static long WarmUp(Action action, double seconds)

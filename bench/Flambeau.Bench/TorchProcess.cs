@@ -20,6 +20,10 @@ internal sealed class TorchProcess : IDisposable
 
     public Face Face { get; }
 
+    /// <summary>Why there is no peer to start; null where there is one.</summary>
+    public static string? WhyNot =>
+        File.Exists(Program) ? null : $"the peer is not built (there is no {Program}); build bench/Flambeau.Bench without -p:Torch=false";
+
     /// <summary>Measures a case of the peer; nanoseconds a call or bytes, as the case defines.</summary>
     /// <param name="parameters">An object whose properties become fields of the request; null for none.</param>
     /// <exception cref="PeerException">The peer refused or died.</exception>
@@ -59,15 +63,9 @@ internal sealed class TorchProcess : IDisposable
         return information;
     }
 
-    private static string Program
-    {
-        get
-        {
-            var place = typeof(TorchProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "TorchProgram").Value!;
-            var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, place));
-            return File.Exists(program) ? program : throw new PeerException($"The peer program is not built: there is no {program}. Build bench/Flambeau.Bench without -p:Torch=false.");
-        }
-    }
+    private static string Program { get; } = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory,
+        typeof(TorchProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "TorchProgram").Value!));
 
     private PeerException Died(JsonObject request) =>
         new($"The {Face.Name} peer ended during {request["case"]}{(_process.WaitForExit(2000) ? $" with exit code {_process.ExitCode}" : "")}; its standard error is above.");
