@@ -109,7 +109,7 @@ namespace Flambeau.Ops
         public override Tensor Run(ReadOnlySpan<Tensor> x)
         {
             var compute = ElementwiseOp.ComputeType(x[0].DType);
-            var rows = x[0].To(compute).Contiguous();
+            var rows = x[0].Packed(compute);
             long n = rows.Shape.Sizes[^1];
             if (n == 0) throw Errors.Make(Name, "has no value over no elements", ("x", x[0]));
             var y = Tensor.Empty(x[0].Shape.Without(x[0].Rank - 1), DType.Int64);

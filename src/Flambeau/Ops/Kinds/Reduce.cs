@@ -101,7 +101,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
         {
             var partial = new Shape(x.Shape.Sizes[..trailing]);
             var y = Tensor.Empty(leading.Length == 0 ? shape : partial, leading.Length == 0 ? type : compute);
-            Rows(x.Contiguous(), partial.Count, x.Shape.Count == 0 ? Size(x.Shape, trailing) : x.Shape.Count / Math.Max(1, partial.Count), compute, y);
+            Rows(x.Packed(x.DType), partial.Count, x.Shape.Count == 0 ? Size(x.Shape, trailing) : x.Shape.Count / Math.Max(1, partial.Count), compute, y);
             current = y;
         }
         if (leading.Length == 0) return current;
@@ -130,7 +130,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             sizes.RemoveRange(first, last + 1 - first);
             bool final = remaining.Count == 0;
             var y = Tensor.Empty(final ? shape : new Shape([.. sizes]), final ? type : compute);
-            Columns(current.Contiguous(), outer, count, inner, compute, y);
+            Columns(current.Packed(current.DType), outer, count, inner, compute, y);
             current = y;
         }
         return current;
