@@ -30,6 +30,9 @@ public abstract partial class Module
         return NN.Parameters.Mark(leaf);
     }
 
+    /// <summary>A parameter as it is, frozen or not; another tensor as a new parameter.</summary>
+    private protected static Tensor AsParameter(Tensor value) => NN.Parameters.Contains(value) ? value : Parameter(value);
+
     // ---- what it owns ----
 
     internal virtual IEnumerable<TensorSlot> OwnTensors() => Members.Of(this).Tensors(this);

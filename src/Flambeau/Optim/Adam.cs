@@ -7,10 +7,8 @@ namespace Flambeau.Optim;
 /// <param name="parameters">The parameters.</param>
 public sealed class AdamGroup(IEnumerable<Tensor> parameters) : ParameterGroup(parameters)
 {
-    /// <summary>How much of the mean gradient is kept in a step, β₁.</summary>
-    public double Beta1 { get; set; } = 0.9;
-    /// <summary>How much of the mean squared gradient is kept in a step, β₂.</summary>
-    public double Beta2 { get; set; } = 0.999;
+    /// <summary>How much of the mean gradient and of the mean squared gradient is kept in a step, β₁ and β₂.</summary>
+    public (double Beta1, double Beta2) Betas { get; set; } = (0.9, 0.999);
     /// <summary>What is added to the root of the mean square, ε.</summary>
     public double Epsilon { get; set; } = 1e-8;
     /// <summary>True divides by the largest mean square so far (Reddi et al. 2018).</summary>
@@ -19,16 +17,15 @@ public sealed class AdamGroup(IEnumerable<Tensor> parameters) : ParameterGroup(p
     internal override void Validate(string optimizer)
     {
         base.Validate(optimizer);
-        Require(optimizer, Beta1 is >= 0 and < 1, "beta1 must lie in [0, 1)", Beta1);
-        Require(optimizer, Beta2 is >= 0 and < 1, "beta2 must lie in [0, 1)", Beta2);
+        Require(optimizer, Betas.Beta1 is >= 0 and < 1, "beta1 must lie in [0, 1)", Betas.Beta1);
+        Require(optimizer, Betas.Beta2 is >= 0 and < 1, "beta2 must lie in [0, 1)", Betas.Beta2);
         Require(optimizer, Epsilon >= 0, "epsilon must not be negative", Epsilon);
     }
 
     internal override void Options(IOptionVisitor visit)
     {
         base.Options(visit);
-        Beta1 = visit.Number("beta1", Beta1);
-        Beta2 = visit.Number("beta2", Beta2);
+        Betas = (visit.Number("betas.0", Betas.Beta1), visit.Number("betas.1", Betas.Beta2));
         Epsilon = visit.Number("eps", Epsilon);
         AmsGrad = visit.Flag("amsgrad", AmsGrad);
     }
@@ -41,8 +38,8 @@ public sealed class AdamGroup(IEnumerable<Tensor> parameters) : ParameterGroup(p
 public sealed class Adam : Optimizer
 {
     /// <summary>One group with the given options.</summary>
-    public Adam(IEnumerable<Tensor> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0, bool amsGrad = false, bool maximize = false)
-        : this(new AdamGroup(parameters) { LearningRate = learningRate, Beta1 = beta1, Beta2 = beta2, Epsilon = epsilon, WeightDecay = weightDecay, AmsGrad = amsGrad, Maximize = maximize }) { }
+    public Adam(IEnumerable<Tensor> parameters, double learningRate = 1e-3, (double Beta1, double Beta2)? betas = null, double epsilon = 1e-8, double weightDecay = 0, bool amsGrad = false, bool maximize = false)
+        : this(new AdamGroup(parameters) { LearningRate = learningRate, Betas = betas ?? (0.9, 0.999), Epsilon = epsilon, WeightDecay = weightDecay, AmsGrad = amsGrad, Maximize = maximize }) { }
 
     /// <summary>Groups with options of their own.</summary>
     public Adam(params IEnumerable<AdamGroup> groups) : base(groups) { }
@@ -65,8 +62,8 @@ public sealed class Adam : Optimizer
 public sealed class AdamW : Optimizer
 {
     /// <summary>One group with the given options.</summary>
-    public AdamW(IEnumerable<Tensor> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0.01, bool amsGrad = false, bool maximize = false)
-        : this(new AdamGroup(parameters) { LearningRate = learningRate, Beta1 = beta1, Beta2 = beta2, Epsilon = epsilon, WeightDecay = weightDecay, AmsGrad = amsGrad, Maximize = maximize }) { }
+    public AdamW(IEnumerable<Tensor> parameters, double learningRate = 1e-3, (double Beta1, double Beta2)? betas = null, double epsilon = 1e-8, double weightDecay = 0.01, bool amsGrad = false, bool maximize = false)
+        : this(new AdamGroup(parameters) { LearningRate = learningRate, Betas = betas ?? (0.9, 0.999), Epsilon = epsilon, WeightDecay = weightDecay, AmsGrad = amsGrad, Maximize = maximize }) { }
 
     /// <summary>Groups with options of their own.</summary>
     public AdamW(params IEnumerable<AdamGroup> groups) : base(groups) { }
@@ -92,8 +89,9 @@ internal static class AdamStep
     static void Run<TCoupled>(AdamGroup o, Tensor p, Tensor g, ParameterState state, double kept) where TCoupled : struct, IChoice
     {
         double t = ++state.Step;
-        double stepSize = o.LearningRate / (1 - Math.Pow(o.Beta1, t)), root = Math.Sqrt(1 - Math.Pow(o.Beta2, t));
-        double[] c = [kept, o.WeightDecay, o.Maximize ? -1 : 1, 1 - o.Beta1, o.Beta2, 1 - o.Beta2, root, o.Epsilon, -stepSize];
+        var (beta1, beta2) = o.Betas;
+        double stepSize = o.LearningRate / (1 - Math.Pow(beta1, t)), root = Math.Sqrt(1 - Math.Pow(beta2, t));
+        double[] c = [kept, o.WeightDecay, o.Maximize ? -1 : 1, 1 - beta1, beta2, 1 - beta2, root, o.Epsilon, -stepSize];
         Tensor m = state.Get(Mean, p), v = state.Get(Square, p);
         if (o.AmsGrad) UpdateLoop.Run<Step<TCoupled, Yes>>(p, g, [m, v, state.Get(Largest, p)], c);
         else UpdateLoop.Run<Step<TCoupled, No>>(p, g, [m, v], c);
@@ -109,15 +107,10 @@ internal static class AdamStep
             g = c.C2 * g;
             if (TCoupled.Value) g = g + c.C1 * p;
             else p = p * c.C0;
-            s.A = Lerp(s.A, g, c.C3);
+            s.A = UpdateLoop.Lerp(s.A, g, c.C3);
             s.B = s.B * c.C4 + c.C5 * g * g;
             if (TAmsGrad.Value) s.C = S.Max(s.C, s.B);
             p = p + c.C8 * s.A / (S.Sqrt(TAmsGrad.Value ? s.C : s.B) / c.C6 + c.C7);
         }
-
-        // exact at both ends, as PyTorch's lerp
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static S Lerp<S>(S x, S y, S weight) where S : IReal<S> =>
-            S.Select(weight < S.Constant(0.5), x + weight * (y - x), y - (y - x) * (S.Constant(1) - weight));
     }
 }

@@ -114,8 +114,8 @@ public sealed class Muon : Optimizer
         public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : IReal<S>
         {
             g = c.C2 * g;
-            s.A = s.A + c.C0 * (g - s.A);
-            p = S.Select(c.C3 > S.Constant(0), s.A - (s.A - g) * (S.Constant(1) - c.C1), s.A);
+            s.A = UpdateLoop.Lerp(s.A, g, c.C0);
+            p = S.Select(c.C3 > S.Constant(0), UpdateLoop.Lerp(g, s.A, c.C1), s.A);
         }
     }
 

@@ -89,6 +89,11 @@ internal static unsafe class UpdateLoop
         GC.KeepAlive(g);
     }
 
+    /// <summary>x + weight · (y − x), exact at both ends, with PyTorch's two orders of operation: from the nearer end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S Lerp<S>(S x, S y, S weight) where S : IReal<S> =>
+        S.Select(S.Abs(weight) < S.Constant(0.5), x + weight * (y - x), y - (y - x) * (S.Constant(1) - weight));
+
     /// <summary>The type that states are kept in and updates are computed in.</summary>
     public static DType StateType(DType parameter) => parameter == DType.Float64 ? DType.Float64 : DType.Float32;
 
