@@ -160,6 +160,7 @@ internal static unsafe class Packing
     }
 
     /// <summary>The last panel, of fewer lanes than its width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Last<T>(T* source, nint laneStride, nint kStride, int lanes, nint k, T* target, int width) where T : unmanaged
     {
         for (nint p = 0; p < k; p++, source += kStride, target += width)
