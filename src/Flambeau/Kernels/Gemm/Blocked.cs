@@ -13,8 +13,8 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
 
     /// <summary>Rows of A in a block: a quarter of the second-level cache.</summary>
     static readonly int BlockM = Math.Max(1, (int)(Processor.L2 / 4 / (Gemm.BlockK * sizeof(T)) / M.Rows)) * M.Rows;
-    /// <summary>Columns of B in a panel: an eighth of the last-level cache.</summary>
-    static readonly int BlockN = Math.Max(4, (int)(Math.Min(Processor.L3, 32L << 20) / 8 / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
+    /// <summary>Columns of B in a panel: an eighth of the last-level cache, less where many cores share it, and never so few that packing A again shows.</summary>
+    static readonly int BlockN = Math.Max(384 / Width, (int)(Math.Min(Processor.L3, 32L << 20) / Math.Max(8, 2 * Processor.L3Cores) / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
 
     public static void Multiply(in Product<T> x)
     {
