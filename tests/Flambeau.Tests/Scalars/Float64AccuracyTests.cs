@@ -70,7 +70,7 @@ public class Float64AccuracyTests
     }
 
     [Fact]
-    public void Pow_in_float64_is_within_one_ulp_of_the_truth()
+    public void Pow_in_float64_is_within_1_1_ulp_of_the_truth()
     {
         var random = new Random(Samples.Seed);
         double[] x = [.. Samples.Float64(2 * Count, -1060, 1023).Select(Math.Abs), .. Samples.Float64(2 * Count, -2, 1).Select(Math.Abs)];
@@ -79,7 +79,7 @@ public class Float64AccuracyTests
         for (int i = 0; i < x.Length; i++)
         {
             double ulps = BigFloat.Exp(BigFloat.Log(x[i]) * y[i]).UlpsOf(z[i]);
-            Assert.True(ulps <= 1, $"Pow({x[i]:R}, {y[i]:R}) = {z[i]:R} is {ulps} ulp off (seed {Samples.Seed})");
+            Assert.True(ulps <= 1.1, $"Pow({x[i]:R}, {y[i]:R}) = {z[i]:R} is {ulps} ulp off (seed {Samples.Seed})");
         }
     }
 }
