@@ -12,9 +12,25 @@ namespace Flambeau.Ops
         public static S Body<S>(S x, S y) where S : IReal<S> => x + y;
     }
 
+    /// <summary>x + α · y, rounded once; α is a parameter.</summary>
+    public readonly struct AddScaled : ITernary
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "add";
+        /// <inheritdoc/>
+        public static int Parameters => 1;
+        /// <inheritdoc/>
+        public static double[] SampleParameters => [-0.5];
+        /// <inheritdoc/>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static S Body<S>(S x, S y, S alpha) where S : IReal<S> => S.FusedMultiplyAdd(alpha, y, x);
+    }
+
     /// <summary>x − y.</summary>
     public readonly struct Sub : IBinary
     {
+        /// <inheritdoc/>
+        public static bool AllowsBool => false;
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static S Body<S>(S x, S y) where S : IReal<S> => x - y;
@@ -34,6 +50,8 @@ namespace Flambeau.Ops
         /// <inheritdoc/>
         public static Promotion Promotion => Promotion.IntToFloat;
         /// <inheritdoc/>
+        public static (double Low, double High) Domain => (0.5, 2.5);
+        /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static S Body<S>(S x, S y) where S : IReal<S> => x / y;
     }
@@ -42,8 +60,62 @@ namespace Flambeau.Ops
     public readonly struct Neg : IUnary
     {
         /// <inheritdoc/>
+        public static bool AllowsBool => false;
+        /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static S Body<S>(S x) where S : IReal<S> => -x;
+    }
+
+    /// <summary>|x|; derivative 0 at 0.</summary>
+    public readonly struct Abs : IUnary
+    {
+        /// <inheritdoc/>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static S Body<S>(S x) where S : IReal<S> => S.Abs(x);
+    }
+
+    /// <summary>−1, 0 or 1; NaN at NaN.</summary>
+    public readonly struct Sign : IUnary
+    {
+        /// <inheritdoc/>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static S Body<S>(S x) where S : IReal<S> => S.Sign(x);
+    }
+
+    /// <summary>x + y · z, rounded once.</summary>
+    public readonly struct AddCMul : ITernary
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "addcmul";
+        /// <inheritdoc/>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static S Body<S>(S x, S y, S z) where S : IReal<S> => S.FusedMultiplyAdd(y, z, x);
+    }
+
+    /// <summary>x + y ÷ z, in floating point.</summary>
+    public readonly struct AddCDiv : ITernary
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "addcdiv";
+        /// <inheritdoc/>
+        public static Promotion Promotion => Promotion.IntToFloat;
+        /// <inheritdoc/>
+        public static (double Low, double High) Domain => (0.5, 2.5);
+        /// <inheritdoc/>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static S Body<S>(S x, S y, S z) where S : IReal<S> => x + y / z;
+    }
+
+    /// <summary>The point at weight w on the way from x to y: x + w · (y − x), counted from the nearer end so that w = 1 gives y exactly.</summary>
+    public readonly struct Lerp : ITernary
+    {
+        /// <inheritdoc/>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static S Body<S>(S x, S y, S w) where S : IReal<S>
+        {
+            S way = y - x, one = S.Constant(1);
+            return S.Select(S.Abs(w) < S.Constant(0.5), x + w * way, y - way * (one - w));
+        }
     }
 }
 
@@ -84,22 +156,84 @@ namespace Flambeau
 
         extension(Tensor x)
         {
-            /// <summary>x + y.</summary>
+            /// <summary>x + y; the operands broadcast (PyTorch: <c>add</c>).</summary>
             public Tensor Add(Tensor y) => Elementwise.Apply<Add>(x, y);
-            /// <summary>x ← x + y in place (PyTorch: <c>add_</c>).</summary>
+            /// <summary>x + y.</summary>
+            public Tensor Add(Scalar y) => Elementwise.Apply<Add>(x, y);
+            /// <summary>x ← x + y in place; y broadcasts to x (PyTorch: <c>add_</c>).</summary>
             public Tensor Add_(Tensor y) => Elementwise.InPlace<Add>(x, y);
             /// <summary>x ← x + y in place.</summary>
             public Tensor Add_(Scalar y) => Elementwise.InPlace<Add>(x, y);
-            /// <summary>x ← x − y in place (PyTorch: <c>sub_</c>).</summary>
+            /// <summary>x + α · y, the product and the sum rounded once (PyTorch: <c>add(y, alpha=α)</c>).</summary>
+            public Tensor Add(Tensor y, Scalar alpha) => Elementwise.Apply<AddScaled>(x, y, Scaling(nameof(Add), x, y, alpha));
+            /// <summary>x ← x + α · y in place: what optimizers do (PyTorch: <c>add_(y, alpha=α)</c>).</summary>
+            public Tensor Add_(Tensor y, Scalar alpha) => Elementwise.InPlace<AddScaled>(x, y, Scaling(nameof(Add), x, y, alpha));
+            /// <summary>x − y; the operands broadcast (PyTorch: <c>sub</c>).</summary>
+            public Tensor Sub(Tensor y) => Elementwise.Apply<Sub>(x, y);
+            /// <summary>x − y.</summary>
+            public Tensor Sub(Scalar y) => Elementwise.Apply<Sub>(x, y);
+            /// <summary>x ← x − y in place; y broadcasts to x (PyTorch: <c>sub_</c>).</summary>
             public Tensor Sub_(Tensor y) => Elementwise.InPlace<Sub>(x, y);
-            /// <summary>x ← x · y in place (PyTorch: <c>mul_</c>).</summary>
+            /// <summary>x ← x − y in place.</summary>
+            public Tensor Sub_(Scalar y) => Elementwise.InPlace<Sub>(x, y);
+            /// <summary>x − α · y, the product and the difference rounded once (PyTorch: <c>sub(y, alpha=α)</c>).</summary>
+            public Tensor Sub(Tensor y, Scalar alpha) => Elementwise.Apply<AddScaled>(x, y, Scaling(nameof(Sub), x, y, Negated(alpha)));
+            /// <summary>x ← x − α · y in place (PyTorch: <c>sub_(y, alpha=α)</c>).</summary>
+            public Tensor Sub_(Tensor y, Scalar alpha) => Elementwise.InPlace<AddScaled>(x, y, Scaling(nameof(Sub), x, y, Negated(alpha)));
+            /// <summary>x · y; the operands broadcast (PyTorch: <c>mul</c>).</summary>
+            public Tensor Mul(Tensor y) => Elementwise.Apply<Mul>(x, y);
+            /// <summary>x · y.</summary>
+            public Tensor Mul(Scalar y) => Elementwise.Apply<Mul>(x, y);
+            /// <summary>x ← x · y in place; y broadcasts to x (PyTorch: <c>mul_</c>).</summary>
             public Tensor Mul_(Tensor y) => Elementwise.InPlace<Mul>(x, y);
             /// <summary>x ← x · y in place.</summary>
             public Tensor Mul_(Scalar y) => Elementwise.InPlace<Mul>(x, y);
-            /// <summary>x ← x ÷ y in place (PyTorch: <c>div_</c>).</summary>
+            /// <summary>x ÷ y; the operands broadcast (PyTorch: <c>div</c>).</summary>
+            public Tensor Div(Tensor y) => Elementwise.Apply<Div>(x, y);
+            /// <summary>x ÷ y.</summary>
+            public Tensor Div(Scalar y) => Elementwise.Apply<Div>(x, y);
+            /// <summary>x ← x ÷ y in place; y broadcasts to x (PyTorch: <c>div_</c>).</summary>
             public Tensor Div_(Tensor y) => Elementwise.InPlace<Div>(x, y);
             /// <summary>x ← x ÷ y in place.</summary>
             public Tensor Div_(Scalar y) => Elementwise.InPlace<Div>(x, y);
+            /// <summary>−x (PyTorch: <c>neg</c>).</summary>
+            public Tensor Neg() => Elementwise.Apply<Neg>(x);
+            /// <summary>Neg in place (PyTorch: <c>neg_</c>).</summary>
+            public Tensor Neg_() => Elementwise.InPlace<Neg>(x);
+            /// <summary>|x| (PyTorch: <c>abs</c>).</summary>
+            public Tensor Abs() => Elementwise.Apply<Abs>(x);
+            /// <summary>Abs in place (PyTorch: <c>abs_</c>).</summary>
+            public Tensor Abs_() => Elementwise.InPlace<Abs>(x);
+            /// <summary>The sign: −1, 0 or 1 (PyTorch: <c>sign</c>).</summary>
+            public Tensor Sign() => Elementwise.Apply<Sign>(x);
+            /// <summary>Sign in place (PyTorch: <c>sign_</c>).</summary>
+            public Tensor Sign_() => Elementwise.InPlace<Sign>(x);
+            /// <summary>x + value · y · z (PyTorch: <c>addcmul</c>).</summary>
+            public Tensor AddCMul(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCMul>(x, value is { } v ? y * v : y, z);
+            /// <summary>x ← x + value · y · z in place (PyTorch: <c>addcmul_</c>).</summary>
+            public Tensor AddCMul_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCMul>(x, value is { } v ? y * v : y, z);
+            /// <summary>x + value · y ÷ z (PyTorch: <c>addcdiv</c>).</summary>
+            public Tensor AddCDiv(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCDiv>(x, value is { } v ? y * v : y, z);
+            /// <summary>x ← x + value · y ÷ z in place (PyTorch: <c>addcdiv_</c>).</summary>
+            public Tensor AddCDiv_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCDiv>(x, value is { } v ? y * v : y, z);
+            /// <summary>x + weight · (end − x) (PyTorch: <c>lerp</c>).</summary>
+            public Tensor Lerp(Tensor end, Tensor weight) => Elementwise.Apply<Lerp>(x, end, weight);
+            /// <summary>x + weight · (end − x).</summary>
+            public Tensor Lerp(Tensor end, Scalar weight) => Elementwise.Apply<Lerp>(x, end, Tensor.Wrap(weight));
+            /// <summary>x ← x + weight · (end − x) in place: a moving average (PyTorch: <c>lerp_</c>).</summary>
+            public Tensor Lerp_(Tensor end, Scalar weight) => Elementwise.InPlace<Lerp>(x, end, Tensor.Wrap(weight));
+            /// <summary>x ← x + weight · (end − x) in place.</summary>
+            public Tensor Lerp_(Tensor end, Tensor weight) => Elementwise.InPlace<Lerp>(x, end, weight);
         }
+
+        // whole numbers stay whole: a fractional factor would change the type behind the user's back
+        static Tensor Scaling(string name, Tensor x, Tensor y, Scalar alpha)
+        {
+            if (alpha.Type == DType.Float64 && !x.DType.IsFloatingPoint && !y.DType.IsFloatingPoint)
+                throw Errors.Make(name, $"alpha = {alpha} is not a whole number but both operands are; cast one with To(DType.Float32)", ("left", x), ("right", y));
+            return Tensor.Wrap(alpha);
+        }
+
+        static Scalar Negated(Scalar alpha) => alpha.Type == DType.Float64 ? -alpha.ToDouble() : -alpha.ToInt64();
     }
 }

@@ -23,6 +23,12 @@ public interface IElementwise : IOperator
     static virtual int Parameters => 0;
     /// <summary>How many of the first operands are conditions: bool, without part in promotion, not differentiated. In the body a condition is 0 or 1.</summary>
     static virtual int Conditions => 0;
+    /// <summary>False if bool operands alone are refused: <c>Sub</c>, <c>Neg</c>.</summary>
+    static virtual bool AllowsBool => true;
+    /// <summary>Where samples draw their operands from: an interval inside the domain, away from poles.</summary>
+    static virtual (double Low, double High) Domain => (-2, 2);
+    /// <summary>What samples pass as the parameters: PyTorch's defaults.</summary>
+    static virtual double[] SampleParameters => [];
 }
 
 /// <summary>An operator of one operand, elementwise: the body says what happens to one element.</summary>
@@ -63,6 +69,8 @@ public interface IIntegerUnary : IElementwise
 /// <summary>An elementwise operator on whole numbers, of two operands.</summary>
 public interface IIntegerBinary : IElementwise
 {
+    /// <summary>True if a zero among the second operand's elements is an error: divisions.</summary>
+    static virtual bool RefusesZeroDivisor => false;
     /// <summary>The formula, on any whole-number scalar.</summary>
     static abstract S Body<S>(S x, S y) where S : IInteger<S>;
 }
@@ -100,6 +108,12 @@ public static class Elementwise
     /// <summary>x ← op(x, y) in x's own memory.</summary>
     public static Tensor InPlace<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.ApplyInPlace(x, x, Tensor.Wrap(y));
 
+    /// <summary>x ← op(x, y) on whole numbers in x's own memory; y broadcasts to x.</summary>
+    public static Tensor InPlaceInteger<TOp>(Tensor x, Tensor y) where TOp : struct, IIntegerBinary => IntegerBinaryOp<TOp>.Instance.ApplyInPlace(x, x, y);
+
+    /// <summary>x ← op(x, y, z) in x's own memory.</summary>
+    public static Tensor InPlace<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.ApplyInPlace(x, x, Tensor.Wrap(y), Tensor.Wrap(z));
+
     /// <summary>x ← op(x, y, z) in x's own memory; y and z broadcast to x.</summary>
     public static Tensor InPlace<TOp>(Tensor x, Tensor y, Tensor z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.ApplyInPlace(x, x, y, z);
 }
@@ -120,6 +134,12 @@ internal abstract class ElementwiseOp : Op
     public virtual int Parameters => 0;
     public virtual int Conditions => 0;
     public virtual bool IsInteger => false;
+    public virtual bool AllowsBool => true;
+
+    /// <summary>Refuses values that have no result, before anything is written.</summary>
+    protected virtual void Check(ReadOnlySpan<Tensor> x) { }
+
+    bool IsPlainBinary => Arity == 2 && Promotion != Promotion.Bool && Parameters == 0 && Conditions == 0 && !IsInteger;
 
     /// <summary>The body as an expression of its operands.</summary>
     public abstract Expr Expression { get; }
@@ -140,6 +160,8 @@ internal abstract class ElementwiseOp : Op
         var common = Promote.ResultType(x[Conditions..]);
         if (IsInteger && common.IsFloatingPoint)
             throw Errors.Make(Name, $"works on whole numbers and bool, got {common.Name}; cast with To(DType.Int64)", Named(x));
+        if (common == DType.Bool && !AllowsBool)
+            throw Errors.Make(Name, "is not defined on bool; use LogicalNot, LogicalXor or cast with To(DType.Int64)", Named(x));
         if (Promotion == Promotion.IntToFloat && !common.IsFloatingPoint) common = DType.Float32;
         return (Promotion == Promotion.Bool ? DType.Bool : common, ComputeType(common));
     }
@@ -152,7 +174,7 @@ internal abstract class ElementwiseOp : Op
         _ => DType.Int32, // narrow results wrap when they are cut back
     };
 
-    static (string, Tensor?)[] Named(ReadOnlySpan<Tensor> x)
+    protected static (string, Tensor?)[] Named(ReadOnlySpan<Tensor> x)
     {
         string[] names = x.Length == 2 ? ["left", "right"] : ["x", "y", "z", "w"];
         var named = new (string, Tensor?)[x.Length];
@@ -174,8 +196,11 @@ internal abstract class ElementwiseOp : Op
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
+        if (IsPlainBinary && ElementwiseLoop.TryRunSmall(Kernel, x[0], x[1]) is { } small) return small;
         var (type, compute) = Types(x);
-        var y = Tensor.Empty(ResultShape(x), type);
+        var shape = ResultShape(x);
+        Check(x);
+        var y = Tensor.Empty(shape, type);
         ElementwiseLoop.Run(Kernel, compute, y, x);
         return y;
     }
@@ -190,6 +215,7 @@ internal abstract class ElementwiseOp : Op
         if (!ResultShape(x).Equals(target.Shape))
             throw Errors.Make(Name + "_", $"the result has shape {ResultShape(x)}, which does not fit into the target's {target.Shape}; an in-place operator cannot broadcast its target", Named(x));
         if (Shapes.Overlaps(target)) throw Errors.Make(Name + "_", "several elements of the target share one place in memory (an expanded view); clone it first", ("target", target));
+        Check(x);
         var operands = x.ToArray();
         return Tape.InPlace(target, this, x, t =>
         {
@@ -355,6 +381,7 @@ internal sealed class UnaryOp<TOp> : ElementwiseOp where TOp : struct, IUnary
     UnaryOp() : base(OpNames.Of<TOp>(), 1) { }
 
     public override Promotion Promotion => TOp.Promotion;
+    public override bool AllowsBool => TOp.AllowsBool;
     public override Expr Expression => TOp.Body(Expr.Input(0));
     protected override Expr? Differentiate(int operand)
     {
@@ -373,6 +400,7 @@ internal sealed class BinaryOp<TOp> : ElementwiseOp where TOp : struct, IBinary
     BinaryOp() : base(OpNames.Of<TOp>(), 2) { }
 
     public override Promotion Promotion => TOp.Promotion;
+    public override bool AllowsBool => TOp.AllowsBool;
     public override int Parameters => TOp.Parameters;
     public override int Conditions => TOp.Conditions;
     public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1));
@@ -393,6 +421,7 @@ internal sealed class TernaryOp<TOp> : ElementwiseOp where TOp : struct, ITernar
     TernaryOp() : base(OpNames.Of<TOp>(), 3) { }
 
     public override Promotion Promotion => TOp.Promotion;
+    public override bool AllowsBool => TOp.AllowsBool;
     public override int Parameters => TOp.Parameters;
     public override int Conditions => TOp.Conditions;
     public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1), Expr.Input(2));
@@ -427,6 +456,12 @@ internal sealed class IntegerBinaryOp<TOp> : ElementwiseOp where TOp : struct, I
     public static readonly IntegerBinaryOp<TOp> Instance = new();
     IntegerBinaryOp() : base(OpNames.Of<TOp>(), 2) { }
     public override bool IsInteger => true;
+    public override bool AllowsBool => TOp.AllowsBool;
+    protected override void Check(ReadOnlySpan<Tensor> x)
+    {
+        if (TOp.RefusesZeroDivisor && x[0].Numel > 0 && x[1].Eq(0).Any().Item<bool>())
+            throw Errors.Make(Name, "a divisor is zero, and whole numbers have no infinity; mask zeros out, or divide in floating point", Named(x));
+    }
     public override Expr Expression => throw new NotSupportedException($"{Name} is an operator on whole numbers");
     protected override Expr? Differentiate(int operand) => null;
     protected override Kernel MakeKernel() => Kernel.Of<IntegerBinaryLoop<TOp>>();

@@ -7,7 +7,21 @@ public interface IOperator
 {
     /// <summary>Calls that reach the operator's edges; tests run each in every type, layout and transform. Elementwise operators get theirs from their kind.</summary>
     static virtual IEnumerable<Sample> Samples => [];
+    /// <summary>PyTorch's name; by default the type's name in snake case.</summary>
+    static virtual string? TorchName => null;
 }
+
+/// <summary>A row of the table for members written with other operators: they have no rule of their own, and the row only provides samples.</summary>
+public interface IComposite : IOperator;
+
+/// <summary>A row for operators of the Index kind (views, gathers, scatters, concatenations): their members call what the row stands for, and the row only provides samples.</summary>
+public interface IIndexing : IOperator;
+
+/// <summary>A row for operators of the Contract kind (matrix products, convolutions): their members call what the row stands for, and the row only provides samples.</summary>
+public interface IContraction : IOperator;
+
+/// <summary>A row for operators that state all their rules themselves (sorts, scans, fused kernels): the row only provides samples.</summary>
+public interface ICustom : IOperator;
 
 /// <summary>One call of an operator on given operands: what tests and benchmarks repeat.</summary>
 /// <param name="Text">How it reads: <c>x.Sum(dim: 1)</c>.</param>
