@@ -103,11 +103,10 @@ public sealed class LanguageModelTrainer
     AdamW MakeOptimizer()
     {
         var parameters = _model.Parameters().ToArray();
-        return new AdamW(
-        [
-            new ParameterGroup(parameters.Where(p => p.Rank >= 2)) { WeightDecay = _options.WeightDecay },
-            new ParameterGroup(parameters.Where(p => p.Rank < 2)) { WeightDecay = 0 },
-        ], _options.LearningRate, (0.9, 0.95));
+        return new AdamW(Group(p => p.Rank >= 2, _options.WeightDecay), Group(p => p.Rank < 2, 0));
+
+        AdamGroup Group(Func<Tensor, bool> which, double decay) =>
+            new(parameters.Where(which)) { LearningRate = _options.LearningRate, Betas = (0.9, 0.95), WeightDecay = decay };
     }
 
     void Train(CancellationToken stop)
@@ -130,7 +129,7 @@ public sealed class LanguageModelTrainer
             if (!double.IsFinite(loss)) throw new InvalidOperationException($"The loss became {loss} at step {_step}; lower the learning rate. The last saved state is intact.");
 
             if (_step - first == MeasureFrom) measureStart = now;
-            if (_options.Steps is null && _step - first == MeasureTo) Plan((now - measureStart) / (MeasureTo - MeasureFrom), now);
+            if (_options.Steps is null && _step - first == MeasureTo) Plan((now - measureStart) / (MeasureTo - MeasureFrom));
             if (_options.Steps is { } planned && _step < planned && _step % Math.Max(1, planned / HeldOutChecks) == 0) Evaluate(log, now, quick: true);
             if (now - lastLog > LogSeconds) { log.Flush(); lastLog = now; }
             if (now - lastSave > SecondsBetweenSaves) { log.Flush(); Save(_secondsBefore + now); lastSave = now; }
@@ -146,7 +145,7 @@ public sealed class LanguageModelTrainer
 
     double Step(int[] windows)
     {
-        foreach (var group in _optimizer.Groups) group.LearningRate = _options.RateAt(_step);
+        _optimizer.LearningRate = _options.RateAt(_step);
         _optimizer.ZeroGrad();
         var loss = Loss(_training.Batch(windows));
         loss.Backward();
@@ -159,13 +158,12 @@ public sealed class LanguageModelTrainer
     Tensor Loss((Tensor Inputs, Tensor Targets) batch) => _model.Loss(batch.Inputs, batch.Targets);
 
     // the speed is known: how many steps the minutes hold, once and for all
-    void Plan(double secondsPerStep, double now)
+    void Plan(double secondsPerStep)
     {
         double left = _options.Minutes * 60 - _clock.Elapsed.TotalSeconds;
         _options = _options with { Steps = Math.Max(_options.Warmup + 1, _step + (long)(left / secondsPerStep)) };
         _folder.WriteManifest(_options);
         _progress.Report(new TrainingEvent.Planned(_options.Steps.Value));
-        _ = now;
     }
 
     void Evaluate(StreamWriter log, double now, bool quick)
@@ -193,7 +191,7 @@ public sealed class LanguageModelTrainer
     {
         var tensors = new List<(string, Tensor)>();
         foreach (var (name, value) in _model.StateDict()) tensors.Add(("model." + name, value));
-        foreach (var (name, value) in _optimizer.StateTensors()) tensors.Add(("optimizer." + name, value));
+        foreach (var (name, value) in _optimizer.StateDict()) tensors.Add(("optimizer." + name, value));
         SafeTensors.Save(_folder.Checkpoint, tensors, new Dictionary<string, string>
         {
             ["step"] = _step.ToString(CultureInfo.InvariantCulture), ["seconds"] = seconds.ToString("R", CultureInfo.InvariantCulture),
@@ -207,7 +205,7 @@ public sealed class LanguageModelTrainer
         _progress.Report(new TrainingEvent.Preparing("loading the saved state"));
         var file = SafeTensors.Load(_folder.Checkpoint);
         _model.LoadStateDict(Part(file, "model."));
-        _optimizer.LoadStateTensors(Part(file, "optimizer."));
+        _optimizer.LoadStateDict(Part(file, "optimizer."));
         _step = long.Parse(file.Metadata["step"], CultureInfo.InvariantCulture);
         _secondsBefore = double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture);
     }
