@@ -147,7 +147,7 @@ public sealed class StreamLoader<T, TBatch>(IterableDataset<T> dataset, Func<IRe
         {
             var (exists, batch, count) = ahead is null ? Next(b) : ahead.Take(b);
             if (!exists) break;
-            State = from with { Samples = samples += count };
+            State = @from with { Samples = samples += count };
             yield return batch;
         }
         State = new(from.Seed, from.Epoch + 1, 0);
