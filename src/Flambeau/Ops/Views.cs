@@ -1,4 +1,5 @@
 using Flambeau.Ops;
+using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
@@ -96,6 +97,23 @@ namespace Flambeau.Ops
         }
     }
 
+    /// <summary>The same elements in row-major order under another shape, for tensors of a transform: whether that takes a copy is decided where the memory is known.</summary>
+    internal sealed class ReshapeOp(Shape to) : MultilinearOp
+    {
+        public override string Name => "Reshape";
+
+        public override Tensor Run(ReadOnlySpan<Tensor> x)
+        {
+            if (ViewAsOp.TryStrides(x[0].Shape, x[0].Strides, to) is not null) return new ViewAsOp(to).Run(x);
+            var copy = Tensor.Empty(x[0].Shape, x[0].DType);
+            Copy.Into(copy, x[0]);
+            return new ViewAsOp(to).Run([copy]);
+        }
+
+        public override void Pullback(Node node, Tensor g) => node.Give(0, g.Reshape(node.InputShapes[0]));
+        public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size) => x[0].Reshape(to.Insert(0, size));
+    }
+
     /// <summary>Every step-th element of one dimension from a start: x[…, start : start + length · step : step, …]. A negative step walks backwards.</summary>
     internal sealed class SliceOp(int dim, long start, long length, long step) : ViewOp
     {
@@ -191,7 +209,8 @@ namespace Flambeau
             {
                 if (shape.Count != x.Numel) throw Errors.Make("Reshape", $"shape {shape} has {shape.Count} elements, the tensor {x.Numel}", ("x", x));
                 if (shape.Equals(x.Shape)) return x;
-                return x.Level is not null || ViewAsOp.TryStrides(x.Shape, x.Strides, shape) is not null ? new ViewAsOp(shape).Apply(x) : new ViewAsOp(shape).Apply(x.Clone());
+                if (x.Level is not null) return new ReshapeOp(shape).Apply(x);
+                return new ViewAsOp(shape).Apply(ViewAsOp.TryStrides(x.Shape, x.Strides, shape) is not null ? x : x.Clone());
             }
 
             /// <summary>Dimensions from <paramref name="start"/> to <paramref name="end"/> as one (PyTorch: <c>flatten</c>).</summary>

@@ -37,6 +37,7 @@ internal static unsafe class Team
     static int jobParts;
     static Exception? failure;
     static Line busy, ticket, finished, parked;
+    [ThreadStatic] static bool inside;
 
     /// <summary>How many threads share a job, the caller included. At least 1; by default the processor's physical cores. Never changes a result.</summary>
     public static int Threads
@@ -50,14 +51,17 @@ internal static unsafe class Team
         }
     }
 
+    /// <summary>How many threads a job started here and now would share: 1 inside a part. Only for cuts that cannot change a result.</summary>
+    public static int Share => inside ? 1 : threads;
+
     /// <summary>From how many cheap element operations a job pays now: fewer while the workers still spin.</summary>
-    public static long Threshold => threads == 1 ? long.MaxValue : started > 0 && Volatile.Read(ref parked.Value) < started ? PaysFrom : PaysFromParked;
+    public static long Threshold => Share == 1 ? long.MaxValue : started > 0 && Volatile.Read(ref parked.Value) < started ? PaysFrom : PaysFromParked;
 
     /// <summary>Runs parts 0 … <paramref name="parts"/> − 1 of <paramref name="body"/>, in no order, and returns when all are done. No allocation.</summary>
     /// <exception cref="Exception">The first exception of a part; the other parts may or may not have run.</exception>
     public static void Run<TBody>(int parts, ref TBody body) where TBody : struct, IPart
     {
-        if (parts <= 1 || threads == 1)
+        if (parts <= 1 || threads == 1 || inside)
         {
             for (int i = 0; i < parts; i++) body.Run(i);
             return;
@@ -70,12 +74,13 @@ internal static unsafe class Team
     /// <summary>As the generic form, with a function and its state; <paramref name="state"/> must stay in place until the return.</summary>
     public static void Run(int parts, delegate*<int, void*, void> body, void* state)
     {
-        if (parts <= 1 || threads == 1 || Interlocked.CompareExchange(ref busy.Value, 1, 0) != 0)
+        if (parts <= 1 || threads == 1 || inside || Interlocked.CompareExchange(ref busy.Value, 1, 0) != 0)
         {
             for (int i = 0; i < parts; i++) body(i, state);
             return;
         }
         Exception? thrown;
+        inside = true;
         try
         {
             Publish(parts, body, state);
@@ -87,6 +92,7 @@ internal static unsafe class Team
         }
         finally
         {
+            inside = false;
             Volatile.Write(ref busy.Value, 0);
         }
         if (thrown is not null) ExceptionDispatchInfo.Throw(thrown);
@@ -163,6 +169,7 @@ internal static unsafe class Team
 
         void Work()
         {
+            inside = true;
             for (; ; )
             {
                 if (index < threads - 1 && Claim()) Interlocked.Increment(ref finished.Value);

@@ -42,15 +42,6 @@ internal static partial class Elementary<P> where P : struct, IPrecision
         return new(n, high, S.FusedMultiplyAdd(r * r, P.ExpTail(r), low));
     }
 
-    // Comparisons are false at NaN, so NaN passes.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static S Clamp<S>(S x, double min, double max) where S : ILanes<S>
-    {
-        S top = S.Constant(max), bottom = S.Constant(min);
-        x = S.Select(x > top, top, x);
-        return S.Select(x < bottom, bottom, x);
-    }
-
     /// <summary>
     /// eˣ: x = n ln 2 + r, eʳ = 1 + (r + r² q(r)), times 2ⁿ in one rounding. Exact at 0.
     /// The sum with 1 costs half an ulp; below 1 the rounding of the bracket adds up to a quarter.
@@ -58,7 +49,23 @@ internal static partial class Elementary<P> where P : struct, IPrecision
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S Exp<S>(S x) where S : ILanes<S>
     {
-        x = Clamp(x, P.ExpMin, P.ExpMax);
+        return ExpInRange(S.Bound(x, S.Constant(P.ExpMin), S.Constant(P.ExpMax)));
+    }
+
+    /// <summary>As below, for the argument x + xLo.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S ExpInRange<S>(S x, S xLo) where S : ILanes<S>
+    {
+        S n = S.Round(x * S.Constant(P.Log2OfEHi));
+        S low = S.FusedMultiplyAdd(n, S.Constant(-P.Ln2Lo), xLo);
+        S r = S.FusedMultiplyAdd(n, S.Constant(-P.Ln2Hi), x) + low;
+        return S.Scale(S.Constant(1) + S.FusedMultiplyAdd(r * r, P.ExpTail(r), r), n);
+    }
+
+    /// <summary>eˣ for <see cref="IPrecision.ExpMin"/> ≤ x ≤ <see cref="IPrecision.ExpMax"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S ExpInRange<S>(S x) where S : ILanes<S>
+    {
         S n = S.Round(x * S.Constant(P.Log2OfEHi));
         S r = S.FusedMultiplyAdd(n, S.Constant(-P.Ln2Lo), S.FusedMultiplyAdd(n, S.Constant(-P.Ln2Hi), x));
         S mantissa = S.Constant(1) + S.FusedMultiplyAdd(r * r, P.ExpTail(r), r);
@@ -69,7 +76,7 @@ internal static partial class Elementary<P> where P : struct, IPrecision
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S Exp2<S>(S x) where S : ILanes<S>
     {
-        x = Clamp(x, -P.Bias - P.MantissaBits - 3, P.Bias + 2);
+        x = S.Bound(x, S.Constant(-P.Bias - P.MantissaBits - 3), S.Constant(P.Bias + 2));
         S n = S.Round(x);
         S r = x - n;
         S rest = r * S.FusedMultiplyAdd(r, P.Exp2Tail(r), S.Constant(P.Ln2Lo));
@@ -84,7 +91,7 @@ internal static partial class Elementary<P> where P : struct, IPrecision
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S Expm1<S>(S x) where S : ILanes<S>
     {
-        S y = Clamp(x, P.Expm1Min, P.ExpMax);
+        S y = S.Bound(x, S.Constant(P.Expm1Min), S.Constant(P.ExpMax));
         var e = TakeApart(y, S.Constant(0));
         S half = S.Constant(0.5);
         S power = S.Scale(half, e.N);

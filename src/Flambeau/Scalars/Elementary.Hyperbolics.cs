@@ -9,7 +9,7 @@ internal static partial class Elementary<P>
     private static S HalfOfExps<S>(S magnitude, bool plus) where S : ILanes<S>
     {
         S one = S.Constant(1);
-        var e = TakeApart(S.Select(magnitude > S.Constant(P.ExpMax + 2), S.Constant(P.ExpMax + 2), magnitude), S.Constant(0));
+        var e = TakeApart(S.Bound(magnitude, S.Constant(-1), S.Constant(P.ExpMax + 2)), S.Constant(0));
         var m = e.Mantissa;
         // Past N of the mantissa's length the other exponential is nothing; the bound keeps the scale in range.
         S n = S.Select(e.N > S.Constant(P.MantissaBits * 2), S.Constant(P.MantissaBits * 2), e.N);
@@ -43,11 +43,11 @@ internal static partial class Elementary<P>
     {
         S one = S.Constant(1), magnitude = S.Abs(x);
         S y = magnitude * S.Constant(-2);
-        y = S.Select(y < S.Constant(P.Expm1Min), S.Constant(P.Expm1Min), y);
-        var e = TakeApart(y, S.Constant(0));
+        var e = TakeApart(S.Bound(y, S.Constant(P.Expm1Min), one), S.Constant(0));
         S power = S.Scale(one, e.N);
-        var sum = Pair<S>.OrderedSum(one - power, -(power * e.R));
-        var less = Pair<S>.OrderedSum(sum.Hi, S.FusedMultiplyAdd(-power, e.Tail, sum.Lo));
+        var difference = Pair<S>.OrderedSum(one, -power);
+        var sum = Pair<S>.OrderedSum(difference.Hi, -(power * e.R));
+        var less = Pair<S>.OrderedSum(sum.Hi, S.FusedMultiplyAdd(-power, e.Tail, sum.Lo + difference.Lo));
         var more = Pair<S>.OrderedSum(S.Constant(2), -less.Hi);
         S quotient = Pair<S>.Quotient(less.Hi, less.Lo, more.Hi, more.Lo - less.Lo).Rounded;
         return S.CopySign(quotient, x);

@@ -12,6 +12,17 @@ internal static partial class Elementary<P>
         return sum.Hi + (sum.Lo + (turnLo + vLo));
     }
 
+    // atan(t + rest) − t for 0 ≤ t ≤ 1; the derivative 1 / (1 + z) is near 1 − z/2 at both ends.
+    // Where ∞ took part the rest is NaN, and there is none to speak of.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static S AtanTail<S>(S t, S rest) where S : ILanes<S>
+    {
+        rest = S.Select(S.Abs(rest) < t, rest, S.Constant(0));
+        S z = t * t;
+        S slope = S.FusedMultiplyAdd(z, S.Constant(-0.5), S.Constant(1));
+        return S.FusedMultiplyAdd(t * z, P.AtanTail(z), rest * slope);
+    }
+
     /// <summary>atan x: beyond 1, π/2 − atan(1/x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S Atan<S>(S x) where S : ILanes<S>
@@ -19,8 +30,7 @@ internal static partial class Elementary<P>
         S zero = S.Constant(0), one = S.Constant(1), magnitude = S.Abs(x);
         S outer = magnitude > one;
         S t = S.Select(outer, one / magnitude, magnitude);
-        S z = t * t;
-        S tail = t * z * P.AtanTail(z);
+        S tail = AtanTail(t, S.Select(outer, S.FusedMultiplyAdd(-t, magnitude, one) * t, zero));
         S turn = S.Select(outer, S.Constant(P.HalfPiHi), zero), turnLo = S.Select(outer, S.Constant(P.HalfPiLo), zero);
         S result = AddAngles(turn, turnLo, S.Select(outer, -t, t), S.Select(outer, -tail, tail));
         return S.CopySign(result, x);
@@ -39,11 +49,7 @@ internal static partial class Elementary<P>
         S t = S.Select(S.Equal(smaller, larger), S.Constant(1), smaller / larger);
         t = S.Select(S.Equal(larger, zero), zero, t);
         S rest = S.FusedMultiplyAdd(-t, larger, smaller) / larger;
-        // Where ∞ took part the remainder is NaN, and there is none to speak of.
-        rest = S.Select(S.Abs(rest) < t, rest, zero);
-        S z = t * t;
-        S slope = S.FusedMultiplyAdd(z, S.Constant(-0.5), S.Constant(1));
-        S tail = S.FusedMultiplyAdd(t * z, P.AtanTail(z), rest * slope);
+        S tail = AtanTail(t, rest);
 
         S left = S.GreaterBits(S.FromBits(0), x);
         S turn = S.Select(left, S.Constant(2 * P.HalfPiHi), zero), turnLo = S.Select(left, S.Constant(2 * P.HalfPiLo), zero);

@@ -30,7 +30,8 @@ internal static partial class Elementary<P>
         S field = S.ShiftRightBits(t, P.MantissaBits);
         S m = S.AddBits(t & S.FromBits(mantissa), S.FromBits(P.SqrtHalfBits));
         S k = S.FromIntegerBits(field) - S.Constant(P.Bias);
-        return new(k, m, S.SubtractBits(S.FromBits(2 * one), S.ShiftLeftBits(field, P.MantissaBits)));
+        S inverse = S.SubtractBits(S.FromBits(2 * one), S.ShiftLeftBits(field, P.MantissaBits));
+        return new(k, m, S.And(S.GreaterBits(inverse, S.FromBits(0)), inverse));
     }
 
     // Of a subnormal u, 2^d u with d bits of mantissa more; returns also what to take from the exponent.

@@ -66,7 +66,7 @@ internal static partial class Elementary<P>
         S limit = S.Constant(2 * P.Bias);
         var product = Pair<S>.Product(y, hi);
         S productLo = S.Select(S.Abs(product.Hi) < limit, S.FusedMultiplyAdd(y, lo, product.Lo), S.Constant(0));
-        S exponent = Clamp(product.Hi, -P.Bias - P.MantissaBits - 3, P.Bias + 2);
+        S exponent = S.Bound(product.Hi, S.Constant(-P.Bias - P.MantissaBits - 3), S.Constant(P.Bias + 2));
         S n = S.Round(exponent);
         var r = Pair<S>.OrderedSum(exponent - n, productLo);
         S ln2 = S.Constant(P.Ln2Hi);

@@ -130,7 +130,9 @@ internal static partial class Elementary<P>
         S.Store(x, buffer);
         for (int i = 0; i < S.Count; i++)
         {
-            var (q, high, low) = HugeAngle.Reduce(P.Read(buffer, i));
+            double value = P.Read(buffer, i);
+            if (!(Math.Abs(value) > P.TrigonometricMax)) continue;
+            var (q, high, low) = HugeAngle.Reduce(value);
             P.Write(quadrant, i, q);
             P.Write(hi, i, high);
             // The part of the pair that the lane's precision drops from high goes to low.

@@ -39,6 +39,8 @@ public interface ILanes<S> : IReal<S>, IInteger<S> where S : ILanes<S>
     static abstract S FromIntegerBits(S x);
     /// <summary>x · 2ⁿ rounded once, subnormal results included; n is a whole number with |n| at most twice the largest exponent less two.</summary>
     static abstract S Scale(S x, S n);
+    /// <summary>x held within [min, max]; NaN passes. The bounds are not zeros.</summary>
+    static abstract S Bound(S x, S min, S max);
     /// <summary>True if the mask holds in no lane: a rare path may be skipped.</summary>
     static abstract bool None(S mask);
 }

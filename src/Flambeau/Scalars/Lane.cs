@@ -103,6 +103,8 @@ public readonly struct Lane<T>(T value) : ILanes<Lane<T>> where T : unmanaged
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> Fmod(Lane<T> x, Lane<T> y) => Narrow(Lanes128<T>.Fmod(Wide(x), Wide(y)));
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> Bound(Lane<T> x, Lane<T> min, Lane<T> max) => Narrow(Lanes128<T>.Bound(Wide(x), Wide(min), Wide(max)));
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> Not(Lane<T> m) => Narrow(Lanes128<T>.Not(Wide(m)));
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> ShiftLeftBits(Lane<T> x, int n) => Narrow(Lanes128<T>.ShiftLeftBits(Wide(x), n));

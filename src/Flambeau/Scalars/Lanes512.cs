@@ -48,7 +48,7 @@ public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>> where T
     public static Lanes512<T> Constant(double value) =>
         typeof(T) == typeof(float) ? new(Vector512.Create((float)value).As<float, T>())
         : typeof(T) == typeof(double) ? new(Vector512.Create(value).As<double, T>())
-        : Integer((long)value);
+        : Integer(Saturation.ToInteger<T>(value));
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512<T> Integer(long value) =>
@@ -100,7 +100,20 @@ public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>> where T
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes512<T> Not(Lanes512<T> m) => new(~m.V);
     /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes512<T> Select(Lanes512<T> mask, Lanes512<T> x, Lanes512<T> y) => new(Vector512.ConditionalSelect(mask.V, x.V, y.V));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512<T> Select(Lanes512<T> mask, Lanes512<T> x, Lanes512<T> y)
+    {
+        return new(Vector512.ConditionalSelect(mask.V, x.V, y.V));
+    }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512<T> Bound(Lanes512<T> x, Lanes512<T> min, Lanes512<T> max)
+    {
+        // x64's minimum and maximum yield the second operand if either is NaN: NaN passes.
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported) return new(Avx512F.Max(min.V.AsSingle(), Avx512F.Min(max.V.AsSingle(), x.V.AsSingle())).As<float, T>());
+        if (typeof(T) == typeof(double) && Avx512F.IsSupported) return new(Avx512F.Max(min.V.AsDouble(), Avx512F.Min(max.V.AsDouble(), x.V.AsDouble())).As<double, T>());
+        return Select(x < min, min, Select(x > max, max, x));
+    }
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static bool None(Lanes512<T> mask) => Vector512.EqualsAll(mask.V.AsInt64(), Vector512<long>.Zero);
     /// <inheritdoc/>

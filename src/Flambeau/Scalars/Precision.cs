@@ -64,6 +64,14 @@ internal interface IPrecision
     static abstract double HalfPiLoLo { get; }
     /// <summary>⅔ less its nearest number.</summary>
     static abstract double TwoThirdsLo { get; }
+    /// <summary>See <see cref="ErfcTail"/>.</summary>
+    static abstract double ErfcC0Hi { get; }
+    /// <summary>See <see cref="ErfcTail"/>.</summary>
+    static abstract double ErfcC0Lo { get; }
+    /// <summary>See <see cref="ErfcTail"/>.</summary>
+    static abstract double ErfcC1Hi { get; }
+    /// <summary>See <see cref="ErfcTail"/>.</summary>
+    static abstract double ErfcC1Lo { get; }
     /// <summary>The point of [0, ∞) that erfc's variable sends to 0.</summary>
     static abstract double ErfcCentre { get; }
 
@@ -89,8 +97,11 @@ internal interface IPrecision
     static abstract S ErfTail<S>(S z) where S : ILanes<S>;
     /// <summary>erf x for x ≥ 1.</summary>
     static abstract S ErfAboveOne<S>(S x) where S : ILanes<S>;
-    /// <summary>e^(x²) erfc x · (x + K) as a function of t = (x − K) / (x + K), K = <see cref="ErfcCentre"/>, x ≥ 0.</summary>
-    static abstract S ErfcScaled<S>(S t) where S : ILanes<S>;
+    /// <summary>
+    /// q(t) where e^(x²) erfc x · (x + K) = c₀ + c₁ t + q(t) t², t = (x − K) / (x + K), K = <see cref="ErfcCentre"/>, x ≥ 0;
+    /// c₀ and c₁ are in two parts each.
+    /// </summary>
+    static abstract S ErfcTail<S>(S t) where S : ILanes<S>;
 
     /// <summary>Reads element <paramref name="i"/> as a double.</summary>
     static abstract unsafe double Read(void* p, int i);

@@ -73,6 +73,15 @@ public sealed partial class Tensor : IDisposable
     internal static Tensor Empty(Shape shape, DType type) =>
         new(Storage.Allocate(shape.Count * type.Size), shape, shape.ContiguousStrides, 0, type);
 
+    /// <summary>The elements contiguously in a type, for a kernel: the tensor itself where possible, else a copy off the tape.</summary>
+    internal Tensor Packed(DType type)
+    {
+        if (IsContiguous && DType == type) return this;
+        var y = Empty(Shape, type);
+        Ops.Copy.Into(y, this);
+        return y;
+    }
+
     /// <summary>Another handle on the same elements, without history.</summary>
     internal Tensor Alias() => new(Concrete("Alias"), Shape, Strides, Offset, DType);
 

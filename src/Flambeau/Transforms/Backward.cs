@@ -176,7 +176,7 @@ internal sealed class BackwardPass
     static Tensor Owned(Tensor g)
     {
         if (g.Level is not null) return g;
-        if (g.IsContiguous && g.Store is { IsPooled: true, Handles: 1 } && g.Store.Tape == 0) return g.Detached();
+        if (g.IsContiguous && g.Store is { IsPooled: true, Handles: 1, Tape: 0 }) return g;
         var copy = g.Clone();
         g.Dispose();
         return copy;

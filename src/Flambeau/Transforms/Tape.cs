@@ -173,6 +173,7 @@ internal sealed class Node
             foreach (var saved in _inputs) saved?.Release();
         _output?.Release();
         (_inputs, _output) = (null, null);
+        Op?.Released();
     }
 }
 

@@ -181,6 +181,19 @@ public unsafe class GemmTests
             });
     }
 
+    [Fact]
+    public void A_row_times_a_column_equals_the_law_bit_for_bit()
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        foreach (int k in new[] { 1, 2, 511, 512, 513, 2047, 2048, 2049, 5000, 8192 })
+            foreach (Layout layout in new[] { Layout.Rows, Layout.PaddedColumns, Layout.Loose })
+            {
+                CheckSingle(random, 1, 1, k, layout, layout, Layout.Rows, $"seed {seed} float32");
+                CheckDouble(random, 1, 1, k, layout, layout, Layout.Rows, $"seed {seed} float64");
+            }
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

@@ -11,7 +11,7 @@ internal static unsafe class Batch
     public static void Run<T>(long batch, in Product<T> first, long aBatch, long bBatch, long cBatch) where T : unmanaged
     {
         if (batch <= 0 || first.M <= 0 || first.N <= 0) return;
-        int threads = Team.Threads;
+        int threads = Team.Share;
         var items = new Items<T> { First = first, ABatch = aBatch, BBatch = bBatch, CBatch = cBatch, Count = batch, Parts = 1 };
         bool large = first.Work >= LargeItem && batch < 4 * threads;
         if (threads > 1 && batch > 1 && !large && (double)first.Work * batch >= Grid.ParallelWork)

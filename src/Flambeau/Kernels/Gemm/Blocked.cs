@@ -11,10 +11,10 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
 {
     static int Width => M.Lanes * M.Vectors;
 
-    /// <summary>Rows of A in a block: two fifths of the second-level cache.</summary>
-    static readonly int BlockM = Math.Max(1, (int)(Processor.L2 * 2 / 5 / (Gemm.BlockK * sizeof(T)) / M.Rows)) * M.Rows;
-    /// <summary>Columns of B in a panel: a quarter of the last-level cache.</summary>
-    static readonly int BlockN = Math.Max(4, (int)(Math.Min(Processor.L3, 32L << 20) / 4 / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
+    /// <summary>Rows of A in a block: a quarter of the second-level cache.</summary>
+    static readonly int BlockM = Math.Max(1, (int)(Processor.L2 / 4 / (Gemm.BlockK * sizeof(T)) / M.Rows)) * M.Rows;
+    /// <summary>Columns of B in a panel: a tenth of the last-level cache.</summary>
+    static readonly int BlockN = Math.Max(4, (int)(Math.Min(Processor.L3, 32L << 20) / 10 / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
 
     public static void Multiply(in Product<T> x)
     {
@@ -43,6 +43,11 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
     /// <summary>One part on one thread.</summary>
     static void Part(in Product<T> x)
     {
+        if (Small<M, T, V>.Suits(x))
+        {
+            Small<M, T, V>.Multiply(x);
+            return;
+        }
         long maxN = Math.Min(BlockN, Up(x.N, Width)), maxK = Math.Min(Gemm.BlockK, x.K);
         // even blocks: 130 rows are 66 + 64, not 102 + 28
         long blocks = (x.M + BlockM - 1) / BlockM, maxM = Up((x.M + blocks - 1) / blocks, M.Rows);
@@ -67,7 +72,7 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
 
     /// <summary>The register blocks of one packed block of A and one packed panel of B.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Tiles(nint m, nint n, nint k, T* a, T* b, T* c, nint cRow, Into into)
+    internal static void Tiles(nint m, nint n, nint k, T* a, T* b, T* c, nint cRow, Into into)
     {
         int rows = M.Rows, width = Width;
         T* edge = stackalloc T[MicroKernel.MaxRows * MicroKernel.MaxVectors * M.Lanes];
@@ -81,35 +86,14 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
                 int h = (int)Math.Min(rows, m - i);
                 var kernel = h == rows ? whole : KernelTable<M, T, V>.Get(h, vectors);
                 T* target = c + i * cRow + j;
+                for (int r = 0; r < h; r++) Prefetch.ToL1(target + r * cRow);
                 if (w == vectors * M.Lanes) kernel(k, panel, 1, rows, b, width, target, cRow, into);
                 else
                 {
                     kernel(k, panel, 1, rows, b, width, edge, width, Into.Store);
-                    Edge(edge, width, h, w, target, cRow, into);
+                    Edge<M, T, V>.Put(edge, width, h, w, target, cRow, into);
                 }
             }
-        }
-    }
-
-    /// <summary>Puts a block with a ragged right edge into C.</summary>
-    static void Edge(T* s, int width, int h, int w, T* c, nint cRow, Into into)
-    {
-        T* one = stackalloc T[2 * M.Lanes];
-        for (int r = 0; r < h; r++, s += width, c += cRow)
-        {
-            int q = 0;
-            for (; q + M.Lanes <= w; q += M.Lanes)
-            {
-                var x = M.Load(s + q);
-                M.Store(into == Into.Store ? x : M.Add(M.Load(c + q), x), c + q);
-            }
-            if (q == w) continue;
-            if (into == Into.Add)
-            {
-                for (int l = q; l < w; l++) one[l - q] = c[l];
-                M.Store(M.Add(M.Load(one), M.Load(s + q)), s + q);
-            }
-            for (; q < w; q++) c[q] = s[q];
         }
     }
 

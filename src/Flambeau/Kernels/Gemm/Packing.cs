@@ -11,121 +11,155 @@ namespace Flambeau.Kernels;
 /// </summary>
 internal static unsafe class Packing
 {
-    /// <summary>Packs <paramref name="lanes"/> × <paramref name="k"/> elements: lane l at step p is <c>source[l · laneStride + p · kStride]</c>.</summary>
-    public static void Pack<M, T, V>(T* source, long laneStride, long kStride, long lanes, long k, T* target, int width)
+    /// <summary>
+    /// Packs <paramref name="lanes"/> × <paramref name="k"/> elements: lane l at step p is <c>source[l · laneStride + p · kStride]</c>.
+    /// <paramref name="target"/> has room for the lanes rounded up to whole panels. <paramref name="ahead"/>: where k lies side by side, bytes further on in each row to ask for meanwhile
+    /// (hardware follows fewer streams than a panel has rows).
+    /// </summary>
+    public static void Pack<M, T, V>(T* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 0)
         where M : ILaneMath<T, V> where T : unmanaged where V : struct
     {
-        for (long j = 0; j < lanes; j += width, source += width * laneStride, target += width * k)
-        {
-            int w = (int)Math.Min(width, lanes - j);
-            if (w < width) new Span<T>(target, checked((int)(width * k))).Clear();
-            if (laneStride == 1) AlongLanes<M, T, V>(source, (nint)kStride, w, lanes - j, (nint)k, target, width);
-            else if (kStride == 1 && typeof(T) == typeof(float)) AlongK((float*)source, (nint)laneStride, w, (nint)k, (float*)target, width);
-            else if (kStride == 1) AlongK(source, (nint)laneStride, w, (nint)k, target, width);
-            else Any(source, (nint)laneStride, (nint)kStride, w, (nint)k, target, width);
-        }
+        nint whole = (nint)(lanes / width * width), ragged = (nint)lanes - whole;
+        if (laneStride == 1) AlongLanes<M, T, V>(source, (nint)kStride, whole, (nint)lanes, (nint)k, target, width);
+        else if (kStride == 1) AlongK(source, (nint)laneStride, whole, (nint)k, target, width, ahead);
+        else Any(source, (nint)laneStride, (nint)kStride, whole, (nint)k, target, width);
+        if (ragged > 0) Last(source + whole * laneStride, (nint)laneStride, (nint)kStride, (int)ragged, (nint)k, target + whole * k, width);
     }
 
     /// <summary>
-    /// Lanes lie side by side: whole vectors are copied. Where the width is no multiple of a vector the copy spills over into the next step's place, which is written next;
-    /// <paramref name="readable"/> says how many lanes may be read.
+    /// Lanes lie side by side: whole vectors are copied, eight steps of k at a time across all panels, so that reading runs along rows and a power-of-two pitch does not empty the cache.
+    /// Where the width is no multiple of a vector a copy spills over into the next step's place, which is written later; <paramref name="readable"/> lanes may be read.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AlongLanes<M, T, V>(T* s, nint ld, int w, long readable, nint k, T* d, int width)
+    static void AlongLanes<M, T, V>(T* source, nint ld, nint lanes, nint readable, nint k, T* target, int width)
         where M : ILaneMath<T, V> where T : unmanaged where V : struct
     {
-        int vectors = (width + M.Lanes - 1) / M.Lanes, reach = vectors * M.Lanes;
-        nint p = 0, whole = w < width || reach > readable ? 0 : reach == width ? k : k - 1;
-        if (vectors == 1)
-            for (; p < whole; p++, s += ld, d += width) M.Store(M.Load(s), d);
-        else if (vectors == 2)
-            for (; p < whole; p++, s += ld, d += width)
+        const int Sweep = 8;
+        int reach = (width + M.Lanes - 1) / M.Lanes * M.Lanes;
+        for (nint p0 = 0; p0 < k; p0 += Sweep)
+        {
+            nint end = Math.Min(k, p0 + Sweep);
+            for (nint j = 0; j < lanes; j += width)
             {
-                var x = M.Load(s);
-                var y = M.Load(s + M.Lanes);
-                M.Store(x, d);
-                M.Store(y, d + M.Lanes);
+                T* s = source + p0 * ld + j, d = target + j * k + p0 * width;
+                nint p = p0, copied = j + reach > readable ? p0 : reach == width ? end : Math.Min(end, k - 1);
+                if (reach == 2 * M.Lanes)
+                    for (; p < copied; p++, s += ld, d += width)
+                    {
+                        M.Store(M.Load(s), d);
+                        M.Store(M.Load(s + M.Lanes), d + M.Lanes);
+                    }
+                else
+                    for (; p < copied; p++, s += ld, d += width)
+                        for (int q = 0; q < reach; q += M.Lanes) M.Store(M.Load(s + q), d + q);
+                for (; p < end; p++, s += ld, d += width)
+                    for (int q = 0; q < width; q++) d[q] = s[q];
+            }
+        }
+    }
+
+    /// <summary>k lies side by side: tiles of a cache line of k by four lanes are transposed, and a line's worth of the panel is finished before the next.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void AlongK<T>(T* source, nint ld, nint lanes, nint k, T* target, int width, int ahead) where T : unmanaged
+    {
+        nint step = 64 / sizeof(T), reach = ahead / sizeof(T);
+        for (nint j = 0; j < lanes; j += width)
+        {
+            T* panel = target + j * k;
+            for (nint p = 0; p < k; p += step)
+            {
+                nint count = Math.Min(step, k - p);
+                T* s = source + j * ld + p, d = panel + p * width;
+                int r = 0;
+                for (; r + 4 <= width; r += 4, s += 4 * ld)
+                {
+                    if (ahead > 0)
+                        for (nint l = 0; l < 4; l++) Prefetch.ToL2(s + l * ld + reach);
+                    Four(s, ld, count, d + r, width);
+                }
+                for (; r + 2 <= width; r += 2, s += 2 * ld) Two(s, ld, count, d + r, width);
+                if (r < width) // no register block has an odd width, but nothing forbids one
+                    for (nint q = 0; q < count; q++) d[q * width + r] = s[q];
+            }
+        }
+    }
+
+    /// <summary>Transposes four rows of <paramref name="count"/> elements into four lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Four<T>(T* s, nint ld, nint count, T* d, nint width) where T : unmanaged
+    {
+        T* s1 = s + ld, s2 = s1 + ld, s3 = s2 + ld;
+        nint q = 0;
+        if (typeof(T) == typeof(float))
+            for (; q + 4 <= count; q += 4, d += 4 * width)
+            {
+                Transpose(Vector128.Load((float*)(s + q)), Vector128.Load((float*)(s1 + q)), Vector128.Load((float*)(s2 + q)), Vector128.Load((float*)(s3 + q)),
+                    out var t0, out var t1, out var t2, out var t3);
+                t0.Store((float*)d);
+                t1.Store((float*)(d + width));
+                t2.Store((float*)(d + 2 * width));
+                t3.Store((float*)(d + 3 * width));
             }
         else
-            for (; p < whole; p++, s += ld, d += width)
-                for (int q = 0; q < reach; q += M.Lanes) M.Store(M.Load(s + q), d + q);
-        for (; p < k; p++, s += ld, d += width)
-            for (int q = 0; q < w; q++) d[q] = s[q];
+            for (; q + 2 <= count; q += 2, d += 2 * width)
+            {
+                Vector128<double> a = Vector128.Load((double*)(s + q)), b = Vector128.Load((double*)(s1 + q)), c = Vector128.Load((double*)(s2 + q)), e = Vector128.Load((double*)(s3 + q));
+                ZipLow(a, b).Store((double*)d);
+                ZipLow(c, e).Store((double*)d + 2);
+                ZipHigh(a, b).Store((double*)(d + width));
+                ZipHigh(c, e).Store((double*)(d + width) + 2);
+            }
+        for (; q < count; q++, d += width)
+        {
+            d[0] = s[q];
+            d[1] = s1[q];
+            d[2] = s2[q];
+            d[3] = s3[q];
+        }
     }
 
-    /// <summary>k lies side by side: 4 × 4 elements are transposed in registers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AlongK(float* s, nint ld, int w, nint k, float* d, int width)
+    /// <summary>Transposes two rows of <paramref name="count"/> elements into two lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Two<T>(T* s, nint ld, nint count, T* d, nint width) where T : unmanaged
     {
-        int r = 0;
-        for (; r + 4 <= w; r += 4)
+        T* s1 = s + ld;
+        nint q = 0;
+        if (typeof(T) == typeof(float))
+            for (; q + 4 <= count; q += 4, d += 4 * width)
+            {
+                Vector128<float> a = Vector128.Load((float*)(s + q)), b = Vector128.Load((float*)(s1 + q));
+                Vector128<double> low = ZipLow(a, b).AsDouble(), high = ZipHigh(a, b).AsDouble();
+                *(double*)d = low.GetElement(0);
+                *(double*)(d + width) = low.GetElement(1);
+                *(double*)(d + 2 * width) = high.GetElement(0);
+                *(double*)(d + 3 * width) = high.GetElement(1);
+            }
+        for (; q < count; q++, d += width)
         {
-            float* s0 = s + r * ld, s1 = s0 + ld, s2 = s1 + ld, s3 = s2 + ld, t = d + r;
-            nint p = 0;
-            for (; p + 4 <= k; p += 4, t += 4 * width)
-            {
-                Transpose(Vector128.Load(s0 + p), Vector128.Load(s1 + p), Vector128.Load(s2 + p), Vector128.Load(s3 + p), out var t0, out var t1, out var t2, out var t3);
-                t0.Store(t);
-                t1.Store(t + width);
-                t2.Store(t + 2 * width);
-                t3.Store(t + 3 * width);
-            }
-            for (; p < k; p++, t += width)
-            {
-                t[0] = s0[p];
-                t[1] = s1[p];
-                t[2] = s2[p];
-                t[3] = s3[p];
-            }
+            d[0] = s[q];
+            d[1] = s1[q];
         }
-        for (; r + 2 <= w; r += 2)
-        {
-            float* s0 = s + r * ld, s1 = s0 + ld, t = d + r;
-            nint p = 0;
-            for (; p + 4 <= k; p += 4, t += 4 * width)
-            {
-                Vector128<float> x = Vector128.Load(s0 + p), y = Vector128.Load(s1 + p);
-                Vector128<double> low = ZipLow(x, y).AsDouble(), high = ZipHigh(x, y).AsDouble();
-                *(double*)t = low.GetElement(0);
-                *(double*)(t + width) = low.GetElement(1);
-                *(double*)(t + 2 * width) = high.GetElement(0);
-                *(double*)(t + 3 * width) = high.GetElement(1);
-            }
-            for (; p < k; p++, t += width)
-            {
-                t[0] = s0[p];
-                t[1] = s1[p];
-            }
-        }
-        if (r < w)
-            for (nint p = 0; p < k; p++) d[p * width + r] = s[r * ld + p];
-    }
-
-    /// <summary>k lies side by side, any element type: four rows at a time.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AlongK<T>(T* s, nint ld, int w, nint k, T* d, int width) where T : unmanaged
-    {
-        int r = 0;
-        for (; r + 4 <= w; r += 4)
-        {
-            T* s0 = s + r * ld, s1 = s0 + ld, s2 = s1 + ld, s3 = s2 + ld, t = d + r;
-            for (nint p = 0; p < k; p++, t += width)
-            {
-                t[0] = s0[p];
-                t[1] = s1[p];
-                t[2] = s2[p];
-                t[3] = s3[p];
-            }
-        }
-        for (; r < w; r++)
-            for (nint p = 0; p < k; p++) d[p * width + r] = s[r * ld + p];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Any<T>(T* s, nint laneStride, nint kStride, int w, nint k, T* d, int width) where T : unmanaged
+    static void Any<T>(T* source, nint laneStride, nint kStride, nint lanes, nint k, T* target, int width) where T : unmanaged
     {
-        for (nint p = 0; p < k; p++, s += kStride, d += width)
-            for (int q = 0; q < w; q++) d[q] = s[q * laneStride];
+        for (nint j = 0; j < lanes; j += width)
+        {
+            T* s = source + j * laneStride;
+            for (nint p = 0; p < k; p++, s += kStride, target += width)
+                for (int q = 0; q < width; q++) target[q] = s[q * laneStride];
+        }
+    }
+
+    /// <summary>The last panel, of fewer lanes than its width.</summary>
+    static void Last<T>(T* source, nint laneStride, nint kStride, int lanes, nint k, T* target, int width) where T : unmanaged
+    {
+        for (nint p = 0; p < k; p++, source += kStride, target += width)
+        {
+            for (int q = 0; q < lanes; q++) target[q] = source[q * laneStride];
+            for (int q = lanes; q < width; q++) target[q] = default;
+        }
     }
 
     /// <summary>The transpose of a 4 × 4 block held as four rows.</summary>
@@ -150,9 +184,18 @@ internal static unsafe class Packing
     static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b)
         => Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
 
+    /// <summary>a0 b0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<double> ZipLow(Vector128<double> a, Vector128<double> b) => Vector128.Create(a.GetLower(), b.GetLower());
+
+    /// <summary>a1 b1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<double> ZipHigh(Vector128<double> a, Vector128<double> b) => Sse2.IsSupported ? Sse2.UnpackHigh(a, b) : Vector128.Create(a.GetUpper(), b.GetUpper());
+
     /// <summary>a0 a1 b0 b1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector128<float> LowHalves(Vector128<float> a, Vector128<float> b) => Vector128.Create(a.GetLower(), b.GetLower());
+    static Vector128<float> LowHalves(Vector128<float> a, Vector128<float> b)
+        => Sse.IsSupported ? Sse.MoveLowToHigh(a, b) : Vector128.Create(a.GetLower(), b.GetLower());
 
     /// <summary>a2 a3 b2 b3.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

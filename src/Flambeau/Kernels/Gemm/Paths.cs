@@ -8,20 +8,31 @@ internal static unsafe class Paths<M, T, V> where M : ILaneMath<T, V> where T : 
     /// <summary>Up to this many multiplications nothing is packed.</summary>
     const long SmallWork = 1L << 18;
 
-    static int PanelColumns => M.Lanes * M.Vectors;
+    /// <summary>Up to so many rows B is read once and not packed: swept along its rows, or tiled where k lies side by side.</summary>
+    const int FewSwept = 6, FewTiled = 32;
+    /// <summary>Up to so many columns a tall product is turned on its side.</summary>
+    const int FewColumns = 8;
 
     public static void Multiply(Product<T> x)
     {
+        if (x.M == 1 && x.N == 1)
+        {
+            Dot.Multiply(x);
+            return;
+        }
         if (x.N == 1) x.CCol = 1;
         if (x.CCol != 1 && (x.CRow == 1 || x.M == 1)) x = x.Transposed;
-        if (x.CCol != 1 && x.N > 1) Scattered(x);
+        // few columns: the same as few rows of the transpose, and C passes through scratch
+        else if (x.N <= FewColumns && x.M >= 4 * x.N && x.K >= 8) x = x.Transposed;
+        if (x.CCol != 1) Scattered(x);
         else Rows(x);
     }
 
     /// <summary>C's columns lie side by side.</summary>
     static void Rows(in Product<T> x)
     {
-        if (x.BCol == 1 && x.K <= Gemm.BlockK && x.Work <= SmallWork) Small<M, T, V>.Multiply(x);
+        if (x.K <= Gemm.BlockK && x.Work <= SmallWork) Small<M, T, V>.Multiply(x);
+        else if (x.M <= (x.BCol == 1 ? FewSwept : FewTiled)) FewRows<M, T, V>.Multiply(x);
         else Blocked<M, T, V>.Multiply(x);
     }
 

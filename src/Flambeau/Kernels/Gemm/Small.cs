@@ -3,9 +3,15 @@ using System.Runtime.CompilerServices;
 
 namespace Flambeau.Kernels;
 
-/// <summary>Small products, read in place on the calling thread: B's and C's columns lie side by side, and k fits one block of the law.</summary>
+/// <summary>Small products on the calling thread: A is read in place, and B too where its columns lie side by side; C's columns do, and k fits one block of the law.</summary>
 internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
 {
+    /// <summary>True where packing would not pay: one block of k, operands that fit the second-level cache, and no pitch that crowds them into a few of its sets.</summary>
+    public static bool Suits(in Product<T> x)
+        => x.K <= Gemm.BlockK && (x.M + x.N) * x.K * sizeof(T) <= Processor.L2 * 3 / 4 && Tame(x.ARow) && Tame(x.ACol);
+
+    static bool Tame(long pitch) => pitch * sizeof(T) is var bytes && (bytes is <= 1024 and >= -1024 || (bytes & 1023) != 0);
+
     public static void Multiply(in Product<T> x)
     {
         long n = x.N, j = 0;
@@ -19,17 +25,30 @@ internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : 
         else Narrow(x, j, vectors);
     }
 
-    /// <summary>All rows of C from column <paramref name="j"/>, some vectors wide. The last block of rows overlaps the one before.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    /// <summary>All rows of C from column <paramref name="j"/>, some vectors wide.</summary>
     static void Column(in Product<T> x, long j, int vectors)
+    {
+        if (x.BCol == 1 && Tame(x.BRow))
+        {
+            Rows(x, x.B + j, (nint)x.BRow, x.C + j, (nint)x.CRow, vectors);
+            return;
+        }
+        int reach = vectors * M.Lanes;
+        T* b = (T*)Scratch.Rent(Slot.B, x.K * reach * sizeof(T));
+        Packing.Pack<M, T, V>(x.B + j * x.BCol, x.BCol, x.BRow, reach, x.K, b, reach);
+        Rows(x, b, reach, x.C + j, (nint)x.CRow, vectors);
+    }
+
+    /// <summary>The register blocks of a column; the last overlaps the one before and writes the same bits there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Rows(in Product<T> x, T* b, nint bRow, T* c, nint cRow, int vectors)
     {
         int rows = (int)Math.Min(M.Rows, x.M);
         var kernel = KernelTable<M, T, V>.Get(rows, vectors);
-        T* b = x.B + j, c = x.C + j;
         for (long i = 0; i < x.M; i += rows)
         {
             long at = Math.Min(i, x.M - rows);
-            kernel((nint)x.K, x.A + at * x.ARow, (nint)x.ARow, (nint)x.ACol, b, (nint)x.BRow, c + at * x.CRow, (nint)x.CRow, Into.Store);
+            kernel((nint)x.K, x.A + at * x.ARow, (nint)x.ARow, (nint)x.ACol, b, bRow, c + at * cRow, cRow, Into.Store);
         }
     }
 
@@ -38,14 +57,8 @@ internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : 
     {
         int reach = vectors * M.Lanes, w = (int)(x.N - j);
         T* b = (T*)Scratch.Rent(Slot.B, x.K * reach * sizeof(T)), c = (T*)Scratch.Rent(Slot.Tile, x.M * reach * sizeof(T));
-        Packing.Pack<M, T, V>(x.B + j, 1, x.BRow, w, x.K, b, reach);
-        var padded = x;
-        padded.B = b;
-        padded.BRow = reach;
-        padded.N = reach;
-        padded.C = c;
-        padded.CRow = reach;
-        Column(padded, 0, vectors);
+        Packing.Pack<M, T, V>(x.B + j * x.BCol, x.BCol, x.BRow, w, x.K, b, reach);
+        Rows(x, b, reach, c, reach, vectors);
         for (long i = 0; i < x.M; i++)
             for (int q = 0; q < w; q++) x.C[i * x.CRow + j + q] = c[i * reach + q];
     }

@@ -34,7 +34,7 @@ internal sealed class ContractOp(string left, string right, string result) : Mul
         var y = Tensor.Empty(shape, type);
         if (shape.Count == 0) return y;
         var compute = ElementwiseOp.ComputeType(type);
-        Tensor a = x[0].To(compute), b = x[1].To(compute);
+        Tensor a = x[0].DType == compute ? x[0] : x[0].Packed(compute), b = x[1].DType == compute ? x[1] : x[1].Packed(compute);
         var order = new IndexOrder(left, right, result);
         var target = y.DType == compute ? y : Tensor.Empty(shape, compute);
         Multiply(a, b, target, order, sizes, compute);

@@ -139,6 +139,8 @@ internal abstract class ElementwiseOp : Op
     /// <summary>Refuses values that have no result, before anything is written.</summary>
     protected virtual void Check(ReadOnlySpan<Tensor> x) { }
 
+    bool IsPlainBinary => Arity == 2 && Promotion != Promotion.Bool && Parameters == 0 && Conditions == 0 && !IsInteger;
+
     /// <summary>The body as an expression of its operands.</summary>
     public abstract Expr Expression { get; }
     /// <summary>The derivative with respect to an operand as an expression; null where the body does not vary with it.</summary>
@@ -194,6 +196,7 @@ internal abstract class ElementwiseOp : Op
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
+        if (IsPlainBinary && ElementwiseLoop.TryRunSmall(Kernel, x[0], x[1]) is { } small) return small;
         var (type, compute) = Types(x);
         var shape = ResultShape(x);
         Check(x);

@@ -23,8 +23,33 @@ internal static unsafe class ElementwiseLoop
         var plan = new Plan { Kernel = kernel, Compute = compute, Count = n };
         bool direct = y.IsContiguous && (kernel.YieldsMask ? y.DType == DType.Bool : y.DType == compute);
         for (int k = 0; direct && k < x.Length; k++)
-            direct = x[k].DType == compute && (x[k].Shape.Count == 1 || x[k].IsContiguous && x[k].Shape.Equals(y.Shape));
+            direct = x[k].Shape.Count == 1 || x[k].DType == compute && x[k].IsContiguous && x[k].Shape.Equals(y.Shape);
         Pin(ref plan, direct, y, x, 0);
+    }
+
+    /// <summary>
+    /// The shortest way for the commonest case: two contiguous operands of one shape and a type that is computed in itself, small enough for one thread. Null if it is not that case.
+    /// </summary>
+    public static Tensor? TryRunSmall(Kernel kernel, Tensor a, Tensor b)
+    {
+        var type = a.DType;
+        if (b.DType != type || type is not (DType.Float32 or DType.Float64) || a.IsWrappedNumber || b.IsWrappedNumber) return null;
+        var shape = a.Shape;
+        if (!ReferenceEquals(shape, b.Shape) && !shape.Equals(b.Shape) || !a.IsContiguous || !b.IsContiguous || shape.Count > Chunk) return null;
+        var y = Tensor.Empty(shape, type);
+        fixed (byte* pa = a.Store!)
+        fixed (byte* pb = b.Store!)
+        fixed (byte* py = y.Store!)
+        {
+            byte** x = stackalloc byte*[2];
+            int size = type == DType.Float32 ? 4 : 8;
+            x[0] = pa + a.Offset * size;
+            x[1] = pb + b.Offset * size;
+            kernel.Run(type, py, x, shape.Count, 0);
+        }
+        GC.KeepAlive(a);
+        GC.KeepAlive(b);
+        return y;
     }
 
     // pins managed storages one by one down the recursion, then runs
@@ -44,9 +69,18 @@ internal static unsafe class ElementwiseLoop
         fixed (byte* p = x[k].Store!)
         {
             plan.X[k] = (nint)(p + x[k].Offset * x[k].DType.Size);
+            if (x[k].Shape.Count == 1 && x[k].DType != plan.Compute) ConvertScalar(ref plan, k, x[k].DType);
             Pin(ref plan, direct, y, x, k + 1);
         }
         GC.KeepAlive(x[k]);
+    }
+
+    // one element for all is converted once; the plan lies on the stack, so it does not move
+    static void ConvertScalar(ref Plan plan, int k, DType type)
+    {
+        byte* converted = (byte*)Unsafe.AsPointer(ref Unsafe.Add(ref Unsafe.As<Pointers, nint>(ref plan.Converted), k));
+        Conversion.Run(type, (byte*)plan.X[k], plan.Compute, converted, 1);
+        plan.X[k] = (nint)converted;
     }
 
     [InlineArray(MaxOperands)]
@@ -58,7 +92,7 @@ internal static unsafe class ElementwiseLoop
         public DType Compute;
         public long Count;
         public byte* Y;
-        public Pointers X;
+        public Pointers X, Converted; // Converted holds values of up to 8 bytes
         public int Operands;
         public uint Scalars;
         public int ElementSize, ResultSize;
@@ -116,7 +150,7 @@ internal static unsafe class ElementwiseLoop
         plan.Operands = x.Length;
         plan.ElementSize = plan.Compute.Size;
         plan.ResultSize = y.DType.Size;
-        plan.Layouts = Collapse(y, x);
+        plan.Layouts = Collapse(y, x, plan.Compute);
         plan.Row = plan.Layouts[^1].Sizes is { Length: > 0 } sizes ? sizes[^1] : 1;
         int parts = (int)((plan.Count + Chunk - 1) / Chunk);
         if (plan.Count < Team.Threshold) for (int i = 0; i < parts; i++) plan.Run(i);
@@ -124,7 +158,7 @@ internal static unsafe class ElementwiseLoop
     }
 
     // merges neighbouring dims that every operand walks as one
-    static Layout[] Collapse(Tensor y, ReadOnlySpan<Tensor> x)
+    static Layout[] Collapse(Tensor y, ReadOnlySpan<Tensor> x, DType compute)
     {
         var shape = y.Shape;
         var strides = new long[x.Length + 1][];
@@ -144,7 +178,7 @@ internal static unsafe class ElementwiseLoop
             var own = groups.Select(g => strides[k][g.Dim]).ToArray();
             layouts[k] = new()
             {
-                Type = k == x.Length ? y.DType : x[k].DType, Sizes = sizes, Strides = own,
+                Type = k == x.Length ? y.DType : x[k].Shape.Count == 1 ? compute : x[k].DType, Sizes = sizes, Strides = own,
                 IsScalar = own.All(s => s == 0), IsFlat = own.Length == 1 ? own[0] == 1 : own.AsSpan().SequenceEqual(new Shape(sizes).ContiguousStrides),
             };
         }

@@ -19,6 +19,9 @@ internal abstract class Op
     /// <summary>True if user code sees the gradients that pass through, so that they are not freed when consumed.</summary>
     public virtual bool ShowsGradients => false;
 
+    /// <summary>Called when the tape frees what a node of this operator saved.</summary>
+    public virtual void Released() { }
+
     /// <summary>False for operands that are held fixed: masks, indices, parameters.</summary>
     public virtual bool IsDifferentiable(int operand) => true;
 
@@ -43,7 +46,7 @@ internal abstract class Op
     public Tensor Apply(params ReadOnlySpan<Tensor> x)
     {
         var inCharge = Interpreter.InCharge(x);
-        var y = inCharge is null ? Run(x) : inCharge.Bind(this, x);
+        var y = inCharge is not null ? inCharge.Bind(this, x) : Diagnostics.OperatorTimes.Enabled ? Diagnostics.OperatorTimes.Run(this, x) : Run(x);
         return GradMode.Enabled ? Tape.Record(this, x, y) : y;
     }
 }

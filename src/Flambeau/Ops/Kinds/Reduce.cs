@@ -29,10 +29,10 @@ public interface IReduction : IOperator
     /// <summary>False if an empty reduction has no value: <c>Max</c>.</summary>
     static virtual bool HasIdentity => true;
     /// <summary>
-    /// dy/dx for every element, from the operand and the result with its reduced dims kept; null if it is 1 everywhere (a sum). Written with tensor operators, so it can be differentiated again.
+    /// dy/dx for every element, from the operand, the result with its reduced dims kept, and the dims; null if it is 1 everywhere (a sum). Written with tensor operators, so it can be differentiated again.
     /// </summary>
-    static virtual Tensor? Partial(Tensor x, Tensor y) => null;
-    /// <summary>True if <see cref="Partial"/> is null.</summary>
+    static virtual Tensor? Partial(Tensor x, Tensor y, int[] dims) => null;
+    /// <summary>True if the reduction is a sum: dy/dx = 1, and nothing is saved.</summary>
     static virtual bool IsSum => false;
 }
 
@@ -65,13 +65,13 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : Op where TOp : s
     {
         var shape = node.InputShapes[0];
         var kept = Keep(g, shape).To(node.InputTypes[0]);
-        node.Give(0, TOp.IsSum ? kept.Expand(shape) : TOp.Partial(node.Input(0), Keep(node.Output(), shape))! * kept);
+        node.Give(0, TOp.IsSum ? kept.Expand(shape) : TOp.Partial(node.Input(0), Keep(node.Output(), shape), dims)! * kept);
     }
 
     public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y)
     {
-        var term = TOp.IsSum ? t[0]! : TOp.Partial(x[0], Keep(y, x[0].Shape))! * t[0]!;
-        return term.Sum(dims, keepDim);
+        var term = TOp.IsSum ? t[0]! : TOp.Partial(x[0], Keep(y, x[0].Shape), dims)! * t[0]!;
+        return dims.Length == 0 ? term : term.Sum(dims, keepDim);
     }
 
     public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size)
@@ -101,7 +101,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
         {
             var partial = new Shape(x.Shape.Sizes[..trailing]);
             var y = Tensor.Empty(leading.Length == 0 ? shape : partial, leading.Length == 0 ? type : compute);
-            Rows(x.Contiguous(), partial.Count, x.Shape.Count == 0 ? Size(x.Shape, trailing) : x.Shape.Count / Math.Max(1, partial.Count), compute, y);
+            Rows(x.Packed(x.DType), partial.Count, x.Shape.Count == 0 ? Size(x.Shape, trailing) : x.Shape.Count / Math.Max(1, partial.Count), compute, y);
             current = y;
         }
         if (leading.Length == 0) return current;
@@ -130,7 +130,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             sizes.RemoveRange(first, last + 1 - first);
             bool final = remaining.Count == 0;
             var y = Tensor.Empty(final ? shape : new Shape([.. sizes]), final ? type : compute);
-            Columns(current.Contiguous(), outer, count, inner, compute, y);
+            Columns(current.Packed(current.DType), outer, count, inner, compute, y);
             current = y;
         }
         return current;

@@ -1,0 +1,50 @@
+using System.Text.Json.Nodes;
+using Flambeau.Bench.Torch.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Flambeau.Bench.Torch.Cases;
+
+/// <summary>
+/// Matrix products of sizes <c>m</c>, <c>n</c>, <c>k</c>; <c>ta</c> and <c>tb</c> store an operand transposed; <c>batch</c> for bmm.
+/// Into a tensor made beforehand, unless the name ends in <c>_fresh</c>.
+/// </summary>
+internal static class ProductCases
+{
+    public static IEnumerable<KeyValuePair<string, Func<Request, JsonObject>>> All =>
+    [
+        new("gemm.mm", Mm),
+        new("gemm.mm_fresh", MmFresh),
+        new("gemm.bmm", Bmm),
+    ];
+
+    private static JsonObject Mm(Request r)
+    {
+        var (a, b) = Operands(r);
+        var (ops, c) = (new OutOperators(), a.mm(b));
+        return r.Time(() => ops.Mm(a, b, c));
+    }
+
+    private static JsonObject MmFresh(Request r)
+    {
+        var (a, b) = Operands(r);
+        return r.Time(() => a.mm(b).Dispose());
+    }
+
+    private static JsonObject Bmm(Request r)
+    {
+        var (a, b) = Operands(r, r.Integer("batch", 16));
+        var (ops, c) = (new OutOperators(), a.bmm(b));
+        return r.Time(() => ops.Bmm(a, b, c));
+    }
+
+    private static (Tensor A, Tensor B) Operands(Request r, params long[] batch)
+    {
+        long m = r.Integer("m", 512), n = r.Integer("n", 512), k = r.Integer("k", 512);
+        return (Matrix(r, batch, m, k, r.Flag("ta")), Matrix(r, batch, k, n, r.Flag("tb")));
+    }
+
+    private static Tensor Matrix(Request r, long[] batch, long rows, long columns, bool transposed) => transposed
+        ? randn([.. batch, columns, rows], dtype: r.DType).transpose(-1, -2)
+        : randn([.. batch, rows, columns], dtype: r.DType);
+}

@@ -1,0 +1,42 @@
+namespace Flambeau.Bench;
+
+/// <summary>One thing measured on both sides.</summary>
+/// <param name="Name">As in the table; <c>--filter</c> matches it.</param>
+/// <param name="Unit">What the figures are told in.</param>
+internal sealed record Case(string Name, Unit Unit)
+{
+    public string DType { get; init; } = "float32";
+
+    /// <summary>Operations, bytes or tokens in one call, for a rate.</summary>
+    public double Work { get; init; } = 1;
+
+    /// <summary>What this machine could do at most, in <see cref="Unit"/>, measured in this run; called once.</summary>
+    public Func<double>? Limit { get; init; }
+
+    /// <summary>Prepares our side, and gives a function from seconds to a raw figure. Null where only the peer is measured.</summary>
+    public Func<Func<double, double>>? Ours { get; init; }
+
+    /// <summary>The peer's raw figure.</summary>
+    public required Func<PeerQuestion, double> Peer { get; init; }
+
+    /// <summary>Our side as an action to time: prepares it, and gives the action.</summary>
+    public static Func<Func<double, double>> Timed(Func<Action> prepare) => () =>
+    {
+        var action = prepare();
+        return seconds => Timing.Of(action, seconds).Median;
+    };
+
+    /// <summary>The peer's side as one of its cases, with the fields of <paramref name="parameters"/> in the request.</summary>
+    public static Func<PeerQuestion, double> Torch(string @case, object? parameters = null) =>
+        q => q.Process.Measure(@case, q.Threads, q.DType, q.Seconds, parameters);
+
+    /// <summary>The same asked of a new process each time: for memory.</summary>
+    public static Func<PeerQuestion, double> FreshTorch(string @case, object? parameters = null) => q =>
+    {
+        using var process = new TorchProcess(q.Process.Face);
+        return process.Measure(@case, q.Threads, q.DType, q.Seconds, parameters);
+    };
+}
+
+/// <summary>What the peer is asked in one round.</summary>
+internal readonly record struct PeerQuestion(TorchProcess Process, int Threads, string DType, double Seconds);

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using Flambeau.Diagnostics;
+using Flambeau.Models.Training;
+using Spectre.Console;
+
+namespace Flambeau.Cli;
+
+/// <summary><c>flambeau train</c>: a language model, from text to a Hugging Face folder.</summary>
+internal static class TrainCommand
+{
+    static readonly Option<string?> s_data = new("--data") { Description = "A UTF-8 text file. By default the reference documentation that the .NET SDK carries: no download." };
+    static readonly Option<double?> s_minutes = new("--minutes") { Description = "How long to train; fixes the number of steps once the speed is known. [default: 5]" };
+    static readonly Option<long?> s_steps = new("--steps") { Description = "How many steps to train, instead of --minutes." };
+    static readonly Option<string> s_preset = new("--preset") { Description = "The model's size: tiny, default, gpt.", DefaultValueFactory = _ => "default" };
+    static readonly Option<string> s_tokenizer = new("--tokenizer") { Description = "bpe (learned from the text) or bytes.", DefaultValueFactory = _ => "bpe" };
+    static readonly Option<ulong> s_seed = new("--seed") { Description = "Decides weights and order.", DefaultValueFactory = _ => 1 };
+    static readonly Option<int?> s_threads = new("--threads") { Description = "Threads; never changes a result." };
+    static readonly Option<string> s_out = new("--out") { Description = "The run folder.", DefaultValueFactory = _ => Path.Combine("runs", "default") };
+    static readonly Option<bool> s_resume = new("--resume") { Description = "Goes on with the run in the folder." };
+    static readonly Option<bool> s_profile = new("--profile") { Description = "Prints the time each operator took." };
+
+    public static Command Create()
+    {
+        var command = new Command("train", "Trains a small language model into a Hugging Face folder; without arguments for five minutes on the .NET documentation.")
+        {
+            s_data, s_minutes, s_steps, s_preset, s_tokenizer, s_seed, s_threads, s_out, s_resume, s_profile,
+        };
+        command.SetAction(Run);
+        return command;
+    }
+
+    static int Run(ParseResult arguments)
+    {
+        if (arguments.GetValue(s_threads) is { } threads) Settings.Threads = threads;
+        OperatorTimes.Enabled = arguments.GetValue(s_profile);
+        var folder = new RunFolder(arguments.GetValue(s_out)!);
+        using var stop = new CancellationTokenSource();
+        Console.CancelKeyPress += (_, e) =>
+        {
+            // the first Ctrl-C saves and ends; a second one ends at once
+            e.Cancel = !stop.IsCancellationRequested;
+            stop.Cancel();
+        };
+        var view = new TrainingView(AnsiConsole.Console, folder);
+        if (arguments.GetValue(s_resume)) LanguageModelTrainer.Resume(folder, view, stop.Token);
+        else LanguageModelTrainer.Start(folder, Options(arguments), view, stop.Token);
+        view.Finish(stop.IsCancellationRequested);
+        if (OperatorTimes.Enabled) PrintProfile();
+        return 0;
+    }
+
+    static TrainingOptions Options(ParseResult arguments)
+    {
+        string preset = arguments.GetValue(s_preset)!, tokenizer = arguments.GetValue(s_tokenizer)!;
+        if (!TrainingOptions.Presets.TryGetValue(preset, out var options))
+            throw new InvalidDataException($"There is no preset \"{preset}\"; choose one of {string.Join(", ", TrainingOptions.Presets.Keys)}.");
+        if (tokenizer is not ("bpe" or "bytes")) throw new InvalidDataException($"There is no tokenizer \"{tokenizer}\"; choose bpe or bytes.");
+        if (arguments.GetValue(s_steps) is <= 0) throw new InvalidDataException($"--steps must be positive, got {arguments.GetValue(s_steps)}.");
+        if (arguments.GetValue(s_minutes) is <= 0) throw new InvalidDataException($"--minutes must be positive, got {arguments.GetValue(s_minutes)}.");
+        return options with
+        {
+            Data = arguments.GetValue(s_data) is { } data ? Path.GetFullPath(data) : null, Tokenizer = tokenizer, Seed = arguments.GetValue(s_seed),
+            Minutes = arguments.GetValue(s_minutes) ?? options.Minutes, Steps = arguments.GetValue(s_steps),
+        };
+    }
+
+    static void PrintProfile()
+    {
+        var table = new Table { Border = TableBorder.Simple };
+        table.AddColumns("operator", "calls", "ms", "share");
+        double total = OperatorTimes.Table.Sum(t => t.Time.TotalMilliseconds);
+        foreach (var (name, calls, time) in OperatorTimes.Table)
+            table.AddRow(Markup.Escape(name), $"{calls:N0}", $"{time.TotalMilliseconds:N1}", $"{time.TotalMilliseconds / total:P1}");
+        AnsiConsole.Write(table);
+    }
+}

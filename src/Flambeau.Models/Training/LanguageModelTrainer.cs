@@ -1,0 +1,215 @@
+using System.Diagnostics;
+using System.Globalization;
+using Flambeau.IO;
+using Flambeau.Models.Data;
+using Flambeau.Models.Language;
+using Flambeau.Models.Tokenizers;
+using Flambeau.NN;
+using Flambeau.Optim;
+
+namespace Flambeau.Models.Training;
+
+/// <summary>What a run tells while it goes on.</summary>
+public abstract record TrainingEvent
+{
+    /// <summary>What is being prepared.</summary>
+    public sealed record Preparing(string What) : TrainingEvent;
+    /// <summary>The model stands; training begins after step <paramref name="Done"/>.</summary>
+    public sealed record Started(long Parameters, int Vocabulary, int TrainingTokens, long Done, string Source) : TrainingEvent;
+    /// <summary>The number of steps was fixed.</summary>
+    public sealed record Planned(long Steps) : TrainingEvent;
+    /// <summary>A step was made; <paramref name="Steps"/> is null until it is planned.</summary>
+    public sealed record Stepped(long Step, long? Steps, double Loss, double TokensPerSecond, TimeSpan Elapsed) : TrainingEvent;
+    /// <summary>The held-out text was evaluated.</summary>
+    public sealed record HeldOut(long Step, double BitsPerByte) : TrainingEvent;
+    /// <summary>The state was saved.</summary>
+    public sealed record Saved(long Step) : TrainingEvent;
+}
+
+/// <summary>Trains a Llama-shaped model into a run folder: a matter of steps, resumable after any of them with the same bits.</summary>
+public sealed class LanguageModelTrainer
+{
+    const int MeasureFrom = 10, MeasureTo = 30; // steps that measure the speed: the first ones compile
+    const double SecondsBetweenSaves = 30, LogSeconds = 1;
+    const int HeldOutChecks = 10, QuickHeldOutWindows = 64;
+
+    readonly RunFolder _folder;
+    readonly IProgress<TrainingEvent> _progress;
+    readonly Stopwatch _clock = Stopwatch.StartNew();
+    TrainingOptions _options;
+
+    // what Prepare makes
+    ITokenizer _tokenizer = null!;
+    TokenWindows _training = null!, _heldOut = null!;
+    long _heldOutBytes;
+    Llama _model = null!;
+    AdamW _optimizer = null!;
+    long _step; // steps made
+    double _secondsBefore; // of earlier processes of this run
+
+    LanguageModelTrainer(RunFolder folder, TrainingOptions options, IProgress<TrainingEvent> progress) => (_folder, _options, _progress) = (folder, options, progress);
+
+    /// <summary>Starts a run in a folder that has none.</summary>
+    /// <exception cref="IOException">The folder holds a run, or cannot be written to.</exception>
+    /// <exception cref="InvalidDataException">The text cannot be used.</exception>
+    public static void Start(RunFolder folder, TrainingOptions options, IProgress<TrainingEvent> progress, CancellationToken stop)
+    {
+        if (folder.HasRun) throw new IOException($"{folder.Path} already holds a run; go on with it by --resume, or name another folder with --out.");
+        folder.Create();
+        var trainer = new LanguageModelTrainer(folder, options, progress);
+        trainer.Prepare(isNew: true);
+        trainer.Train(stop);
+    }
+
+    /// <summary>Goes on with the run in a folder from its last saved state.</summary>
+    /// <exception cref="IOException">There is nothing to resume.</exception>
+    public static void Resume(RunFolder folder, IProgress<TrainingEvent> progress, CancellationToken stop)
+    {
+        if (!folder.HasRun) throw new IOException($"There is nothing to resume in {folder.Path}: no training/manifest.json. Start a run with `flambeau train --out {folder.Path}`.");
+        folder.Create();
+        var trainer = new LanguageModelTrainer(folder, folder.ReadManifest(), progress);
+        trainer.Prepare(isNew: false);
+        trainer.Train(stop);
+    }
+
+    void Prepare(bool isNew)
+    {
+        _progress.Report(new TrainingEvent.Preparing("reading the text"));
+        var corpus = _options.Data is { } file ? Corpus.FromFile(file) : ReferenceCorpus.Load();
+        if (!isNew && _options.DataHash != corpus.Hash)
+            throw new InvalidDataException($"The text has changed since the run began: its SHA-256 is {corpus.Hash}, the manifest says {_options.DataHash}. Restore it, or start a new run.");
+        var (training, heldOut) = corpus.Split();
+        _options = _options with { DataHash = corpus.Hash };
+        _heldOutBytes = System.Text.Encoding.UTF8.GetByteCount(heldOut.Text);
+
+        _progress.Report(new TrainingEvent.Preparing("learning a tokenizer"));
+        // learned from the text, so that a resumed run has it even if it was killed before the first file was written
+        _tokenizer = _options.Tokenizer == "bytes" ? new ByteTokenizer() : ByteLevelBpe.Train(training.Text, _options.Vocabulary);
+        _progress.Report(new TrainingEvent.Preparing("encoding the text"));
+        _training = new(_tokenizer, training.Text, _options.Context, "training");
+        _heldOut = new(_tokenizer, heldOut.Text, _options.Context, "held-out");
+
+        var config = _options.Model(_tokenizer.VocabularySize, _tokenizer.EndOfText);
+        _model = new Llama(config, new Generator(_options.Seed));
+        _optimizer = MakeOptimizer();
+        if (isNew) _folder.WriteManifest(_options);
+        if (File.Exists(_folder.Checkpoint)) LoadCheckpoint();
+        _folder.CutLog(_step);
+        _folder.WriteModelFiles(config, _tokenizer);
+        _progress.Report(new TrainingEvent.Started(_model.Parameters().Sum(p => p.Numel), _tokenizer.VocabularySize, _training.Tokens, _step, corpus.Source));
+    }
+
+    // matrices decay, gains do not
+    AdamW MakeOptimizer()
+    {
+        var parameters = _model.Parameters().ToArray();
+        return new AdamW(Group(p => p.Rank >= 2, _options.WeightDecay), Group(p => p.Rank < 2, 0));
+
+        AdamGroup Group(Func<Tensor, bool> which, double decay) =>
+            new(parameters.Where(which)) { LearningRate = _options.LearningRate, Beta2 = 0.95, WeightDecay = decay };
+    }
+
+    void Train(CancellationToken stop)
+    {
+        var order = new WindowOrder(_training.Count, _options.Batch, _options.Seed);
+        int tokens = _options.Batch * _options.Context;
+        using var log = new StreamWriter(new FileStream(_folder.Log, FileMode.Append, FileAccess.Write, FileShare.Read));
+        var begun = Stopwatch.StartNew();
+        double measureStart = 0, rate = 0, lastSave = 0, lastLog = 0;
+        long first = _step;
+        while ((_options.Steps is not { } steps || _step < steps) && !stop.IsCancellationRequested)
+        {
+            double before = begun.Elapsed.TotalSeconds;
+            double loss = Step(order.Step(_step));
+            _step++;
+            double now = begun.Elapsed.TotalSeconds;
+            rate = rate == 0 ? tokens / (now - before) : 0.9 * rate + 0.1 * tokens / (now - before);
+            log.WriteLine(RunFolder.StepLine(_step, loss, _options.RateAt(_step - 1), tokens / (now - before), _secondsBefore + now));
+            _progress.Report(new TrainingEvent.Stepped(_step, _options.Steps, loss, rate, TimeSpan.FromSeconds(_secondsBefore + now)));
+            if (!double.IsFinite(loss)) throw new InvalidOperationException($"The loss became {loss} at step {_step}; lower the learning rate. The last saved state is intact.");
+
+            if (_step - first == MeasureFrom) measureStart = now;
+            if (_options.Steps is null && _step - first == MeasureTo) Plan((now - measureStart) / (MeasureTo - MeasureFrom));
+            if (_options.Steps is { } planned && _step < planned && _step % Math.Max(1, planned / HeldOutChecks) == 0) Evaluate(log, now, quick: true);
+            if (now - lastLog > LogSeconds) { log.Flush(); lastLog = now; }
+            if (now - lastSave > SecondsBetweenSaves) { log.Flush(); Save(_secondsBefore + now); lastSave = now; }
+        }
+        double end = begun.Elapsed.TotalSeconds;
+        bool finished = _options.Steps is { } all && _step >= all;
+        if (finished) Evaluate(log, end, quick: false);
+        log.Flush();
+        Save(_secondsBefore + end);
+        var (losses, heldOut) = _folder.ReadLog();
+        AtomicFile.WriteText(_folder.Curve, LossCurve.Draw(losses, heldOut, $"{_model.Parameters().Sum(p => p.Numel):N0} parameters, {_step:N0} steps of {tokens:N0} tokens"));
+    }
+
+    double Step(int[] windows)
+    {
+        _optimizer.LearningRate = _options.RateAt(_step);
+        _optimizer.ZeroGrad();
+        var loss = Loss(_training.Batch(windows));
+        loss.Backward();
+        Gradients.ClipNorm(_model.Parameters(), _options.ClipNorm);
+        _optimizer.Step();
+        return loss.Item();
+    }
+
+    // a method of its own: the logits are dead when Backward begins
+    Tensor Loss((Tensor Inputs, Tensor Targets) batch) => _model.Loss(batch.Inputs, batch.Targets);
+
+    // the speed is known: how many steps the minutes hold, once and for all
+    void Plan(double secondsPerStep)
+    {
+        double left = _options.Minutes * 60 - _clock.Elapsed.TotalSeconds;
+        _options = _options with { Steps = Math.Max(_options.Warmup + 1, _step + (long)(left / secondsPerStep)) };
+        _folder.WriteManifest(_options);
+        _progress.Report(new TrainingEvent.Planned(_options.Steps.Value));
+    }
+
+    void Evaluate(StreamWriter log, double now, bool quick)
+    {
+        using var _ = Autograd.NoGrad();
+        double nats = 0;
+        long tokens = 0;
+        foreach (var (inputs, targets) in _heldOut.InOrder(_options.Batch))
+        {
+            nats += _model.Loss(inputs, targets).Item() * targets.Numel;
+            tokens += targets.Numel;
+            if (quick && tokens >= QuickHeldOutWindows * _options.Context) break;
+        }
+        double loss = nats / tokens;
+        // over all tokens of the text: bytes are counted, not guessed
+        double bytesPerToken = (double)_heldOutBytes / (_heldOut.Tokens - 1);
+        double bits = loss / Math.Log(2) / bytesPerToken;
+        log.WriteLine(RunFolder.HeldOutLine(_step, bits, loss, _secondsBefore + now));
+        _progress.Report(new TrainingEvent.HeldOut(_step, bits));
+    }
+
+    // ---- state ----
+
+    void Save(double seconds)
+    {
+        var tensors = new List<(string, Tensor)>();
+        foreach (var (name, value) in _model.StateDict()) tensors.Add(("model." + name, value));
+        foreach (var (name, value) in _optimizer.StateDict()) tensors.Add(("optimizer." + name, value));
+        SafeTensors.Save(_folder.Checkpoint, tensors, new Dictionary<string, string>
+        {
+            ["step"] = _step.ToString(CultureInfo.InvariantCulture), ["seconds"] = seconds.ToString("R", CultureInfo.InvariantCulture),
+        });
+        SafeTensors.Save(_folder.Weights, _model.FileTensors(), new Dictionary<string, string> { ["format"] = "pt" });
+        _progress.Report(new TrainingEvent.Saved(_step));
+    }
+
+    void LoadCheckpoint()
+    {
+        _progress.Report(new TrainingEvent.Preparing("loading the saved state"));
+        var file = SafeTensors.Load(_folder.Checkpoint);
+        _model.LoadStateDict(Part(file, "model."));
+        _optimizer.LoadStateDict(Part(file, "optimizer."));
+        _step = long.Parse(file.Metadata["step"], CultureInfo.InvariantCulture);
+        _secondsBefore = double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture);
+    }
+
+    static Dictionary<string, Tensor> Part(TensorFile file, string prefix) =>
+        file.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Key[prefix.Length..], t => t.Value);
+}

@@ -1,0 +1,63 @@
+namespace Flambeau.Optim;
+
+/// <summary>What is done to all gradients between backward pass and step.</summary>
+public static class Gradients
+{
+    /// <summary>
+    /// Scales all gradients so that their joint norm is at most <paramref name="maxNorm"/>: g ← g · min(1, maxNorm / (‖g‖ + 10⁻⁶)), in place (PyTorch: <c>clip_grad_norm_</c>).
+    /// The norms of the tensors are joined in the order given, in float64: the same bits at any number of threads.
+    /// </summary>
+    /// <param name="parameters">Those without a gradient are passed over.</param>
+    /// <param name="maxNorm">The largest norm; must not be negative.</param>
+    /// <param name="normType">p of the p-norm; infinity for the largest magnitude.</param>
+    /// <param name="errorIfNonfinite">True throws, before any change, if the norm is NaN or infinite.</param>
+    /// <returns>The norm before.</returns>
+    public static double ClipNorm(IEnumerable<Tensor> parameters, double maxNorm, double normType = 2, bool errorIfNonfinite = false)
+    {
+        if (!(maxNorm >= 0)) throw new FlambeauException($"ClipNorm: the largest norm must not be negative, got {maxNorm}");
+        using var _ = Autograd.NoGrad();
+        var gradients = parameters.Where(p => p.Grad is not null).Select(p => p.Grad!).ToList();
+        double norm = Join(gradients, normType);
+        if (errorIfNonfinite && !double.IsFinite(norm)) throw new FlambeauException($"ClipNorm: the norm of the gradients is {norm}; nothing was changed");
+        double scale = Math.Min(maxNorm / (norm + 1e-6), 1);
+        // a NaN must show in every gradient, so only an exact 1 may be left out
+        if (scale != 1) foreach (var g in gradients) g.Mul_(scale);
+        return norm;
+    }
+
+    /// <summary>The joint p-norm of all gradients.</summary>
+    public static double Norm(IEnumerable<Tensor> parameters, double normType = 2)
+    {
+        using var _ = Autograd.NoGrad();
+        return Join([.. parameters.Where(p => p.Grad is not null).Select(p => p.Grad!)], normType);
+    }
+
+    static double Join(List<Tensor> gradients, double p)
+    {
+        if (!(p > 0)) throw new FlambeauException($"Norm: p must be positive, got {p}");
+        double sum = 0;
+        foreach (var g in gradients)
+        {
+            double norm = g.To(UpdateLoop.StateType(g.DType)).Norm(p, []).Item();
+            // Math.Max passes NaN on
+            sum = double.IsPositiveInfinity(p) ? Math.Max(sum, norm) : sum + Math.Pow(norm, p);
+        }
+        return double.IsPositiveInfinity(p) ? sum : p == 2 ? Math.Sqrt(sum) : Math.Pow(sum, 1 / p);
+    }
+
+    /// <summary>Cuts every element of every gradient to [−<paramref name="value"/>, <paramref name="value"/>], in place; NaN stays (PyTorch: <c>clip_grad_value_</c>).</summary>
+    public static void ClipValue(IEnumerable<Tensor> parameters, double value)
+    {
+        if (!(value >= 0)) throw new FlambeauException($"ClipValue: the bound must not be negative, got {value}");
+        using var _ = Autograd.NoGrad();
+        foreach (var p in parameters) if (p.Grad is { } g) UpdateLoop.Run<Clip>(g, g, [], [value]);
+    }
+
+    readonly struct Clip : IUpdate
+    {
+        public static int States => 0;
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+        public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : Scalars.IReal<S> => p = S.Max(-c.C0, S.Min(c.C0, g));
+    }
+}

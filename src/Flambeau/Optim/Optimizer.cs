@@ -1,0 +1,195 @@
+using System.Text;
+
+namespace Flambeau.Optim;
+
+/// <summary>
+/// Changes parameters by their gradients (PyTorch: <c>torch.optim.Optimizer</c>). Parameters come in groups with options of their own; a state is kept for each parameter that ever had a gradient.
+/// </summary>
+/// <remarks>States of float16 and bfloat16 parameters are float32, and a step rounds the parameter once. Everything else is in the parameter's own type.</remarks>
+public abstract class Optimizer
+{
+    readonly Dictionary<Tensor, ParameterState> _states = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>An optimizer of the given groups.</summary>
+    /// <exception cref="FlambeauException">There is no parameter, one occurs twice or is no leaf of floating-point numbers, or an option is out of its range.</exception>
+    private protected Optimizer(IEnumerable<ParameterGroup> groups)
+    {
+        Groups = [.. groups];
+        var seen = new HashSet<Tensor>(ReferenceEqualityComparer.Instance);
+        foreach (var group in Groups)
+        {
+            group.Validate(Name);
+            foreach (var p in group.Parameters)
+            {
+                if (!seen.Add(p)) throw Errors.Make(Name, "a parameter is given twice; a tied parameter belongs to one group", ("param", p));
+                if (!p.IsLeaf) throw Errors.Make(Name, "a parameter is the result of an operator; only leaves can be optimized", ("param", p));
+                if (!p.DType.IsFloatingPoint) throw Errors.Make(Name, $"a parameter has the element type {p.DType.Name}; only floating-point numbers can be optimized", ("param", p));
+            }
+        }
+        if (seen.Count == 0) throw new FlambeauException($"{Name}: there are no parameters. Does the model hold its tensors with Parameter(…)?");
+    }
+
+    internal string Name => GetType().Name;
+
+    /// <summary>The groups.</summary>
+    public IReadOnlyList<ParameterGroup> Groups { get; }
+
+    /// <summary>The learning rate of the first group; setting it sets that of all groups.</summary>
+    public double LearningRate
+    {
+        get => Groups[0].LearningRate;
+        set { foreach (var group in Groups) group.LearningRate = value; }
+    }
+
+    /// <summary>Updates every parameter that has a gradient.</summary>
+    /// <exception cref="FlambeauException">A gradient has another shape than its parameter; no parameter was changed.</exception>
+    public void Step()
+    {
+        using var _ = Autograd.NoGrad();
+        foreach (var group in Groups) group.Validate(Name);
+        foreach (var group in Groups)
+            foreach (var p in group.Parameters)
+            {
+                if (p.Grad is not { } g) continue;
+                Update(group, p, g, StateOf(p));
+            }
+    }
+
+    /// <summary>Forgets all gradients (PyTorch: <c>zero_grad(set_to_none=True)</c>).</summary>
+    public void ZeroGrad()
+    {
+        foreach (var group in Groups) foreach (var p in group.Parameters) p.Grad = null;
+    }
+
+    /// <summary>One step of one parameter.</summary>
+    private protected abstract void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state);
+
+    /// <summary>The names of the states that a parameter of the group can have.</summary>
+    private protected abstract IReadOnlyList<string> StateNames(ParameterGroup group);
+
+    ParameterState StateOf(Tensor p)
+    {
+        if (!_states.TryGetValue(p, out var state)) _states.Add(p, state = new());
+        return state;
+    }
+
+    // ---- saving and restoring ----
+
+    /// <summary>
+    /// All that a later step depends on, as tensors to be saved with the model: PyTorch's structure with its levels joined by dots. <c>state.3.exp_avg</c> (parameters are counted over the groups),
+    /// <c>state.3.step</c> (float64), <c>param_groups.0.lr</c> (float64 or bool) and <c>param_groups.0.params</c> (int64). States are copies: later steps do not change them.
+    /// </summary>
+    public OrderedDictionary<string, Tensor> StateDict()
+    {
+        var result = new OrderedDictionary<string, Tensor>();
+        using var _ = Autograd.NoGrad();
+        int index = 0;
+        for (int g = 0; g < Groups.Count; g++)
+        {
+            int first = index;
+            foreach (var p in Groups[g].Parameters)
+            {
+                if (_states.TryGetValue(p, out var state) && state.Step > 0)
+                {
+                    result.Add($"state.{index}.step", Tensor.FromScalar((double)state.Step, DType.Float64));
+                    foreach (var (name, value) in state.Tensors) result.Add($"state.{index}.{name}", value.Clone());
+                }
+                index++;
+            }
+            Groups[g].Options(new Writer(result, $"param_groups.{g}."));
+            result.Add($"param_groups.{g}.params", Tensor.Arange(first, index, 1));
+        }
+        return result;
+    }
+
+    /// <summary>Continues from a saved state: options and states become exactly what they were. Everything is checked first; on an error nothing has changed.</summary>
+    /// <exception cref="FlambeauException">Groups, parameter counts, names, shapes or element types differ; all differences are listed.</exception>
+    public void LoadStateDict(IReadOnlyDictionary<string, Tensor> state)
+    {
+        var wrong = new StringBuilder();
+        var known = new HashSet<string>();
+        var loaded = new Dictionary<Tensor, ParameterState>(ReferenceEqualityComparer.Instance);
+        int index = 0;
+        using var _ = Autograd.NoGrad();
+        for (int g = 0; g < Groups.Count; g++)
+        {
+            int first = index;
+            foreach (var p in Groups[g].Parameters)
+            {
+                if (Restore(state, index, Groups[g], p, known, wrong) is { } restored) loaded.Add(p, restored);
+                index++;
+            }
+            Groups[g].Options(new Checker(state, $"param_groups.{g}.", known, wrong));
+            string key = $"param_groups.{g}.params";
+            known.Add(key);
+            if (!state.TryGetValue(key, out var indices)) wrong.Append($"\n  missing     {key}");
+            else if (!indices.ToArray<long>().AsSpan().SequenceEqual(Tensor.Arange(first, index, 1).AsSpan<long>()))
+                wrong.Append($"\n  parameters  group {g} has {index - first} of them from number {first}, the state has [{string.Join(", ", indices.ToArray<long>().Take(3))}, …] ({indices.Numel})");
+        }
+        foreach (string name in state.Keys) if (!known.Contains(name)) wrong.Append($"\n  unexpected  {name}");
+        if (wrong.Length > 0) throw new FlambeauException($"{Name}.LoadStateDict: the state does not fit; nothing was changed{wrong}{(Errors.UserLine() is { } line ? $"\n  at {line}" : "")}");
+        _states.Clear();
+        foreach (var (p, s) in loaded) _states.Add(p, s);
+        for (int g = 0; g < Groups.Count; g++) Groups[g].Options(new Reader(state, $"param_groups.{g}."));
+    }
+
+    ParameterState? Restore(IReadOnlyDictionary<string, Tensor> state, int index, ParameterGroup group, Tensor p, HashSet<string> known, StringBuilder wrong)
+    {
+        string prefix = $"state.{index}.";
+        known.Add(prefix + "step");
+        foreach (string name in StateNames(group)) known.Add(prefix + name);
+        if (!state.TryGetValue(prefix + "step", out var step)) return null;
+        var restored = new ParameterState { Step = step.Numel == 1 ? (long)step.Item() : 0 };
+        if (restored.Step <= 0) wrong.Append($"\n  value       {prefix}step must be one positive number");
+        var type = UpdateLoop.StateType(p.DType);
+        foreach (string name in StateNames(group))
+        {
+            if (!state.TryGetValue(prefix + name, out var value)) continue;
+            if (!value.Shape.Equals(p.Shape) || value.DType != type) wrong.Append($"\n  shape       {prefix}{name} needs {type.Name}{p.Shape}, the state has {value.DType.Name}{value.Shape}");
+            else restored.Tensors.Add(name, value.Detach().Clone());
+        }
+        return restored;
+    }
+
+    sealed class Writer(OrderedDictionary<string, Tensor> into, string prefix) : IOptionVisitor
+    {
+        public double Number(string name, double value) { into.Add(prefix + name, Tensor.FromScalar(value, DType.Float64)); return value; }
+        public bool Flag(string name, bool value) { into.Add(prefix + name, Tensor.FromScalar(value, DType.Bool)); return value; }
+    }
+
+    sealed class Checker(IReadOnlyDictionary<string, Tensor> from, string prefix, HashSet<string> known, StringBuilder wrong) : IOptionVisitor
+    {
+        public double Number(string name, double value) { Check(name); return value; }
+        public bool Flag(string name, bool value) { Check(name); return value; }
+
+        void Check(string name)
+        {
+            known.Add(prefix + name);
+            if (!from.TryGetValue(prefix + name, out var x)) wrong.Append($"\n  missing     {prefix}{name}");
+            else if (x.Numel != 1) wrong.Append($"\n  shape       {prefix}{name} must be one number, the state has {x.DType.Name}{x.Shape}");
+        }
+    }
+
+    sealed class Reader(IReadOnlyDictionary<string, Tensor> from, string prefix) : IOptionVisitor
+    {
+        public double Number(string name, double value) => from[prefix + name].Item();
+        public bool Flag(string name, bool value) => from[prefix + name].Item() != 0;
+    }
+}
+
+/// <summary>What an optimizer remembers of one parameter.</summary>
+internal sealed class ParameterState
+{
+    /// <summary>Steps taken.</summary>
+    public long Step;
+
+    /// <summary>Running averages by PyTorch's names.</summary>
+    public OrderedDictionary<string, Tensor> Tensors { get; } = [];
+
+    /// <summary>The state of that name; zeros at first.</summary>
+    public Tensor Get(string name, Tensor parameter)
+    {
+        if (!Tensors.TryGetValue(name, out var x)) Tensors.Add(name, x = Tensor.ZerosLike(parameter, UpdateLoop.StateType(parameter.DType)));
+        return x;
+    }
+}

@@ -1,0 +1,16 @@
+namespace Flambeau;
+
+/// <summary>What a process fixes for all its tensors.</summary>
+public static class Settings
+{
+    /// <summary>How many threads share the work of one operator, the caller included; by default the processor's physical cores. Results have the same bits at any number.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1 or more than 1024.</exception>
+    public static int Threads
+    {
+        get => Runtime.Team.Threads;
+        set => Runtime.Team.Threads = value;
+    }
+
+    /// <summary>Bytes of large tensors that are in use now, the most ever in use, and what was taken from the operating system.</summary>
+    public static (long Live, long Peak, long Reserved) Memory => (Runtime.StoragePool.LiveBytes, Runtime.StoragePool.PeakBytes, Runtime.StoragePool.CreatedBytes);
+}

@@ -1,0 +1,109 @@
+using System.Runtime.Intrinsics;
+using Flambeau.Scalars;
+using static Flambeau.Tests.Scalars.Functions;
+
+namespace Flambeau.Tests.Scalars;
+
+/// <summary>Every elementary function in float32 stays within its bound of the double truth, over all exponents and the edges.</summary>
+public class Float32AccuracyTests
+{
+    public static TheoryData<string> Names => [.. Bounds.Keys];
+
+    private static readonly Dictionary<string, (Func<float[], float[]> Lanes, Func<double, double> Truth, double Bound)> Bounds = new()
+    {
+        ["Sqrt"] = Of<Sqrt>(0.5),
+        ["Rsqrt"] = Of<Rsqrt>(1.5),
+        ["Exp"] = Of<Exp>(1),
+        ["Exp2"] = Of<Exp2>(1),
+        ["Expm1"] = Of<Expm1>(1),
+        ["Log"] = Of<Log>(1),
+        ["Log2"] = Of<Log2>(1),
+        ["Log10"] = Of<Log10>(1),
+        ["Log1p"] = Of<Log1p>(1),
+        ["Sin"] = Of<Sin>(1),
+        ["Cos"] = Of<Cos>(1),
+        ["Tan"] = Of<Tan>(1),
+        ["Asin"] = Of<Asin>(1),
+        ["Acos"] = Of<Acos>(1),
+        ["Atan"] = Of<Atan>(1),
+        ["Sinh"] = Of<Sinh>(1),
+        ["Cosh"] = Of<Cosh>(1),
+        ["Tanh"] = Of<Tanh>(1),
+        ["Asinh"] = Of<Asinh>(1),
+        ["Acosh"] = Of<Acosh>(1),
+        ["Atanh"] = Of<Atanh>(1),
+        ["Erf"] = Of<Erf>(1),
+        ["Erfc"] = Of<Erfc>(3.5),
+        ["Sigmoid"] = Of<Sigmoid>(1),
+        ["Softplus"] = Of<Softplus>(1),
+        ["LogSigmoid"] = Of<LogSigmoid>(1),
+        ["Abs"] = Of<Abs>(0),
+        ["Sign"] = Of<Sign>(0),
+        ["Floor"] = Of<Floor>(0),
+        ["Ceiling"] = Of<Ceiling>(0),
+        ["Truncate"] = Of<Truncate>(0),
+        ["Round"] = Of<Round>(0),
+    };
+
+    private static (Func<float[], float[]>, Func<double, double>, double) Of<F>(double bound) where F : IUnaryFunction =>
+        (Through<Lanes256<float>>.Unary<F, float>, x => F.Of(new Reference(x)).Value, bound);
+
+    [Theory, MemberData(nameof(Names))]
+    public void A_float32_function_is_within_its_bound_of_the_truth(string name)
+    {
+        var (lanes, truth, bound) = Bounds[name];
+        float[] x = Samples.Float32(200);
+        float[] y = lanes(x);
+        for (int i = 0; i < x.Length; i++)
+        {
+            double expected = truth(x[i]), ulps = Samples.UlpsOfFloat32(y[i], expected);
+            Assert.True(ulps <= bound, $"{name}({x[i]:R}) = {y[i]:R}, expected {expected:R} within {bound} ulp, was {ulps} off (seed {Samples.Seed})");
+        }
+    }
+
+    [Fact]
+    public void Pow_in_float32_is_within_one_ulp_and_a_half_of_the_truth()
+    {
+        float[] x = Samples.Float32(60), y = Shuffled(x);
+        // Exponents that keep the power in range are where the error shows.
+        for (int i = 0; i < y.Length; i += 2)
+        {
+            double limit = 150 / Math.Abs(Math.Log2(Math.Abs(x[i])));
+            if (double.IsFinite(limit)) y[i] = (float)(limit * (i % 1000 - 500) / 500);
+        }
+        Compare<Pow>(x, y, 1.5);
+    }
+
+    [Fact]
+    public void Atan2_in_float32_is_within_one_ulp_of_the_truth()
+    {
+        float[] x = Samples.Float32(60), y = Shuffled(x);
+        for (int i = 0; i < y.Length; i += 2) y[i] = x[i] * (1 + (i % 100) * 0.37f);
+        Compare<Atan2>(x, y, 1);
+    }
+
+    [Fact]
+    public void Fmod_in_float32_is_exact()
+    {
+        float[] x = Samples.Float32(60), y = Shuffled(x);
+        for (int i = 0; i < y.Length; i += 2) y[i] = x[i] / (1 + i % 100);
+        Compare<Fmod>(x, y, 0);
+    }
+
+    private static float[] Shuffled(float[] x)
+    {
+        float[] y = [.. x];
+        new Random(Samples.Seed + 1).Shuffle(y);
+        return y;
+    }
+
+    private static void Compare<F>(float[] x, float[] y, double bound) where F : IBinaryFunction
+    {
+        float[] z = Through<Lanes256<float>>.Binary<F, float>(x, y);
+        for (int i = 0; i < x.Length; i++)
+        {
+            double expected = F.Of(new Reference(x[i]), new Reference(y[i])).Value, ulps = Samples.UlpsOfFloat32(z[i], expected);
+            Assert.True(ulps <= bound, $"{typeof(F).Name}({x[i]:R}, {y[i]:R}) = {z[i]:R}, expected {expected:R} within {bound} ulp, was {ulps} off (seed {Samples.Seed})");
+        }
+    }
+}
