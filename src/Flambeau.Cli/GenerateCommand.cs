@@ -3,6 +3,7 @@ using Flambeau.IO;
 using Flambeau.Models.Language;
 using Flambeau.Models.Tokenizers;
 using Flambeau.Models.Training;
+using Flambeau.NN;
 
 namespace Flambeau.Cli;
 

@@ -4,7 +4,7 @@ using Spectre.Console;
 
 var root = new RootCommand("Flambeau: tensors, training and language models in C#, with no native dependency.")
 {
-    TrainCommand.Create(), GenerateCommand.Create(), OpsCommand.Create(), DoctorCommand.Create(),
+    TrainCommand.Create(), GenerateCommand.Create(), DoctorCommand.Create(),
 };
 try
 {

@@ -106,7 +106,7 @@ public sealed class LanguageModelTrainer
         return new AdamW(Group(p => p.Rank >= 2, _options.WeightDecay), Group(p => p.Rank < 2, 0));
 
         AdamGroup Group(Func<Tensor, bool> which, double decay) =>
-            new(parameters.Where(which)) { LearningRate = _options.LearningRate, Beta2 = 0.95, WeightDecay = decay };
+            new(parameters.Where(which)) { LearningRate = _options.LearningRate, Betas = (0.9, 0.95), WeightDecay = decay };
     }
 
     void Train(CancellationToken stop)
