@@ -32,13 +32,13 @@ public static class Tolerance
         _ => double.MaxValue,
     };
 
-    /// <summary>Whether a result is right: the exact result for operands within the tolerance of the given ones, within the tolerance. <paramref name="condition"/> is Σ |xᵢ ∂f/∂xᵢ|.</summary>
-    public static bool Accepts(DType type, double actual, double expected, double condition)
+    /// <summary>Whether a result is right: the exact result for operands within the tolerance of the given ones, within the tolerance. <paramref name="condition"/> is Σ |xᵢ ∂f/∂xᵢ|, <paramref name="magnitude"/> the largest |xᵢ|, by which a factor that fell among the subnormals may be multiplied.</summary>
+    public static bool Accepts(DType type, double actual, double expected, double condition, double magnitude)
     {
         if (double.IsNaN(expected)) return double.IsNaN(actual);
         if (actual.Equals(expected)) return true;
         double relative = Relative(type), largest = Largest(type);
-        double allowed = relative * (Math.Abs(expected) + (double.IsFinite(condition) ? condition : 0)) + 2 * Smallest(type);
+        double allowed = relative * (Math.Abs(expected) + (double.IsFinite(condition) ? condition : 0)) + 2 * Smallest(type) * (1 + Math.Min(magnitude, 1000));
         // beyond the largest number the result rounds to infinity, just below it may
         if (double.IsInfinity(actual)) return Math.Sign(actual) == Math.Sign(expected) && Math.Abs(expected) + allowed >= largest;
         return Math.Abs(actual - expected) <= allowed;

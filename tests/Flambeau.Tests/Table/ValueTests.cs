@@ -40,7 +40,7 @@ public class ValueTests
             double expected = truth.Value(all), condition = 0;
             if (truth.Promotion != Promotion.Bool)
                 for (int k = 0; k < all.Length; k++) condition += all[k] == 0 ? 0 : Math.Abs(all[k] * truth.Slope(all, k));
-            Assert.True(Tolerance.Accepts(y.DType, actual[i], expected, condition), $"{name}({string.Join(", ", all.Select(v => v.ToString("R")))}) = {actual[i]:R}, expected {expected:R}");
+            Assert.True(Tolerance.Accepts(y.DType, actual[i], expected, condition, all.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max()), $"{name}({string.Join(", ", all.Select(v => v.ToString("R")))}) = {actual[i]:R}, expected {expected:R}");
         }
     }
 
