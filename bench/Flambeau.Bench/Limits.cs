@@ -12,7 +12,7 @@ namespace Flambeau.Bench;
 /// </summary>
 internal static unsafe class Limits
 {
-    const int Tries = 7;
+    const int Tries = 15;
     const long Bytes = 128L << 20;
 
     /// <summary>GFLOP/s of float32 fused multiply-adds (two operations each) in <paramref name="threads"/> threads.</summary>
@@ -22,10 +22,10 @@ internal static unsafe class Limits
     public static double FmaFloat64(int threads) => Flops(threads, Vector512.IsHardwareAccelerated ? new Chains(&Double512, 8) : Vector256.IsHardwareAccelerated ? new Chains(&Double256, 4) : new Chains(&Double128, 2));
 
     /// <summary>GB/s of reading memory.</summary>
-    public static double ReadBandwidth(int threads) => Bandwidth(threads, Bytes, &ReadPart);
+    public static double ReadBandwidth(int threads) => Bandwidth(threads, 1, &ReadPart);
 
     /// <summary>GB/s of copying memory with streaming stores; read and written bytes both count.</summary>
-    public static double CopyBandwidth(int threads) => Bandwidth(threads, 2 * Bytes, &CopyPart);
+    public static double CopyBandwidth(int threads) => Bandwidth(threads, 2, &CopyPart);
 
     const int Steps = 200_000, Count = 12;
 
@@ -64,25 +64,27 @@ internal static unsafe class Limits
     struct Memory
     {
         public byte* From, To;
-        public int Parts;
+        /// <summary>Bytes of one part, whole pages.</summary>
+        public long Size;
     }
 
-    static double Bandwidth(int threads, long bytes, delegate*<int, void*, void> body)
+    static double Bandwidth(int threads, int passes, delegate*<int, void*, void> body)
     {
-        var memory = new Memory { From = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), To = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), Parts = 16 * threads };
+        int parts = 16 * threads;
+        var memory = new Memory { From = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), To = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), Size = Bytes / parts & ~4095L };
         NativeMemory.Fill(memory.From, (nuint)Bytes, 1);
         NativeMemory.Fill(memory.To, (nuint)Bytes, 1);
-        double best = Best(threads, memory.Parts, body, &memory);
+        double best = Best(threads, parts, body, &memory);
         NativeMemory.AlignedFree(memory.From);
         NativeMemory.AlignedFree(memory.To);
-        return bytes / best / 1e9;
+        return (double)passes * parts * memory.Size / best / 1e9;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void ReadPart(int part, void* state)
     {
         var memory = (Memory*)state;
-        long* p = (long*)(memory->From + Bytes / memory->Parts * part), end = (long*)((byte*)p + Bytes / memory->Parts);
+        long* p = (long*)(memory->From + memory->Size * part), end = (long*)((byte*)p + memory->Size);
         Vector256<long> a = default, b = default, c = default, d = default;
         for (; p < end; p += 16)
         {
@@ -98,8 +100,8 @@ internal static unsafe class Limits
     static void CopyPart(int part, void* state)
     {
         var memory = (Memory*)state;
-        long from = Bytes / memory->Parts * part, size = Bytes / memory->Parts;
-        long* p = (long*)(memory->From + from), q = (long*)(memory->To + from), end = (long*)((byte*)p + size);
+        long from = memory->Size * part;
+        long* p = (long*)(memory->From + from), q = (long*)(memory->To + from), end = (long*)((byte*)p + memory->Size);
         for (; p < end; p += 8, q += 8)
         {
             Vector256<long> a = Vector256.Load(p), b = Vector256.Load(p + 4);

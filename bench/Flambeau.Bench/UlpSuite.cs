@@ -69,6 +69,8 @@ internal static unsafe class UlpSuite
             Map<F, D>(wide, truth, Block, sizeof(double));
             for (int i = 0; i < Block; i++)
             {
+                // The nearest float is at most half an ulp off: nothing to learn once the maximum is past that.
+                if (worst >= 0.5 && y[i] == (float)truth[i]) continue;
                 if (Error(y[i], truth[i]) <= worst) continue;
                 double error = Error(y[i], F.Of(new Reference(x[i])).Value);
                 if (error > worst) (worst, at) = (error, x[i]);

@@ -37,7 +37,7 @@ public sealed class LayerNorm : Module<Tensor, Tensor>
     }
 
     /// <inheritdoc/>
-    protected override string ExtraRepr() => string.Create(CultureInfo.InvariantCulture, $"{NormShape.Text(_shape)}, eps={Eps}, elementwise_affine={(Weight is null ? "False" : "True")}");
+    protected override string ExtraRepr() => string.Create(CultureInfo.InvariantCulture, $"{NormShape.Text(_shape)}, eps={NormShape.Text(Eps)}, elementwise_affine={(Weight is null ? "False" : "True")}");
 }
 
 /// <summary>x / √(mean(x²) + ε) · w over the last dimension (Zhang and Sennrich 2019; PyTorch: <c>nn.RMSNorm</c>). The weight begins as ones.</summary>
@@ -70,7 +70,7 @@ public sealed class RMSNorm : Module<Tensor, Tensor>
     }
 
     /// <inheritdoc/>
-    protected override string ExtraRepr() => string.Create(CultureInfo.InvariantCulture, $"{NormShape.Text(_shape)}, eps={Eps}, elementwise_affine={(Weight is null ? "False" : "True")}");
+    protected override string ExtraRepr() => string.Create(CultureInfo.InvariantCulture, $"{NormShape.Text(_shape)}, eps={NormShape.Text(Eps)}, elementwise_affine={(Weight is null ? "False" : "True")}");
 }
 
 /// <summary>The last sizes that a norm was made for.</summary>
@@ -81,6 +81,9 @@ static file class NormShape
         if (x.Rank < shape.Length || !x.Shape.AsSpan()[^shape.Length..].SequenceEqual(shape))
             throw Errors.Make(name, $"normalizes [{string.Join(", ", shape)}], the input ends otherwise", ("x", x));
     }
+
+    // as Python writes it
+    public static string Text(double eps) => eps.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e');
 
     public static string Text(long[] shape) => shape is [var one] ? $"({one},)" : $"({string.Join(", ", shape)})";
 }

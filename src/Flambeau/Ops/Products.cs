@@ -59,7 +59,7 @@ namespace Flambeau
             /// Without an arrow the result has the indices that occur once, in alphabetical order (PyTorch: <c>torch.einsum</c>).
             /// </summary>
             /// <exception cref="FlambeauException">The equation does not fit the operands, or one index has two sizes.</exception>
-            public static Tensor Einsum(string equation, params Tensor[] operands) => Ops.Einsum.Run(equation, operands);
+            public static Tensor Einsum(string equation, params Tensor[] operands) => EinsumPlan.Run(equation, operands);
         }
 
         // letters for leading dims; the last three of the alphabet are the products' own
@@ -97,8 +97,52 @@ namespace Flambeau
 
 namespace Flambeau.Ops
 {
+    /// <summary>Matrix products; leading dims broadcast.</summary>
+    public readonly struct MatMul : IContraction
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "matmul";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.MatMul(y)", g => [Tensor.RandN([5, 7], generator: g), Tensor.RandN([7, 3], generator: g)], t => t[0].MatMul(t[1])),
+            new("batch", g => [Tensor.RandN([2, 3, 4], generator: g), Tensor.RandN([2, 4, 5], generator: g)], t => t[0].MatMul(t[1])),
+            new("broadcast batch", g => [Tensor.RandN([2, 1, 3, 4], generator: g), Tensor.RandN([5, 4, 2], generator: g)], t => t[0].MatMul(t[1])),
+            new("vector · matrix", g => [Tensor.RandN([4], generator: g), Tensor.RandN([4, 3], generator: g)], t => t[0].MatMul(t[1])),
+            new("matrix · vector", g => [Tensor.RandN([3, 4], generator: g), Tensor.RandN([4], generator: g)], t => t[0].MatMul(t[1])),
+            new("vector · vector", g => [Tensor.RandN([4], generator: g), Tensor.RandN([4], generator: g)], t => t[0].MatMul(t[1])),
+            new("no inner elements", g => [Tensor.RandN([3, 0], generator: g), Tensor.RandN([0, 2], generator: g)], t => t[0].MatMul(t[1])),
+            new("longer than a block of the order", g => [Tensor.RandN([2, 600], generator: g), Tensor.RandN([600, 3], generator: g)], t => t[0].MatMul(t[1])),
+        ];
+    }
+
+    /// <summary>x · Wᵀ + b.</summary>
+    public readonly struct Linear : IContraction
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Linear(w, b)", g => [Tensor.RandN([6, 5], generator: g), Tensor.RandN([3, 5], generator: g), Tensor.RandN([3], generator: g)], t => t[0].Linear(t[1], t[2])),
+            new("x.Linear(w) of 3 dims", g => [Tensor.RandN([2, 3, 5], generator: g), Tensor.RandN([4, 5], generator: g)], t => t[0].Linear(t[1])),
+        ];
+    }
+
+    /// <summary>Products and sums named by indices.</summary>
+    public readonly struct Einsum : IContraction
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("bhtd,bhsd->bhts", g => [Tensor.RandN([2, 2, 3, 4], generator: g), Tensor.RandN([2, 2, 5, 4], generator: g)], t => Tensor.Einsum("bhtd,bhsd->bhts", t[0], t[1])),
+            new("ii->i", g => [Tensor.RandN([4, 4], generator: g)], t => Tensor.Einsum("ii->i", t[0])),
+            new("ij->", g => [Tensor.RandN([3, 4], generator: g)], t => Tensor.Einsum("ij->", t[0])),
+            new("three operands", g => [Tensor.RandN([2, 3], generator: g), Tensor.RandN([3, 4], generator: g), Tensor.RandN([4, 5], generator: g)], t => Tensor.Einsum("ij,jk,kl->il", t[0], t[1], t[2])),
+            new("...ij,jk", g => [Tensor.RandN([2, 2, 3], generator: g), Tensor.RandN([3, 4], generator: g)], t => Tensor.Einsum("...ij,jk->...ik", t[0], t[1])),
+        ];
+    }
+
     /// <summary>Einsum as contractions of two operands at a time, the cheapest pair first.</summary>
-    internal static class Einsum
+    internal static class EinsumPlan
     {
         public static Tensor Run(string equation, Tensor[] operands)
         {

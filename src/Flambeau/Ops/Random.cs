@@ -6,6 +6,18 @@ using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
+    /// <summary>Random numbers of one draw: uniform, or whole numbers of a range.</summary>
+    public readonly struct Random : ICustom
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "rand";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("Tensor.Rand([3, 5])", g => [], t => Tensor.Rand([3, 5], generator: new Generator(3))),
+        ];
+    }
+
     /// <summary>Random numbers of one draw: element i is a function of seed, draw and i. Custom: it has no operands and no derivative.</summary>
     internal sealed unsafe class RandomOp(Shape shape, DType type, ulong seed, ulong draw, long low, ulong range) : Op
     {

@@ -82,6 +82,153 @@ namespace Flambeau.Ops
         public static IEnumerable<Sample> Samples => ReductionSamples.Of("Amin", (x, dims, keep) => x.Amin(dims, keep));
     }
 
+    /// <summary>Σ x / n.</summary>
+    public readonly struct Mean : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Mean()", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Mean()),
+            new("x.Mean(1)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Mean(1)),
+            new("x.Mean([0, 2], true)", g => [Tensor.RandN([2, 3, 4], generator: g)], t => t[0].Mean([0, 2], true)),
+        ];
+    }
+
+    /// <summary>The variance.</summary>
+    public readonly struct Var : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Var()", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Var()),
+            new("x.Var(0, 0)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Var(0, 0)),
+        ];
+    }
+
+    /// <summary>The standard deviation.</summary>
+    public readonly struct Std : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Std()", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Std()),
+            new("x.Std(1)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Std(1)),
+        ];
+    }
+
+    /// <summary>(Σ |x|ᵖ)^(1/p).</summary>
+    public readonly struct Norm : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Norm()", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Norm()),
+            new("x.Norm(3, [1])", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Norm(3, [1])),
+            new("x.Norm(1, [0])", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Norm(1, [0])),
+        ];
+    }
+
+    /// <summary>ln Σ eˣ.</summary>
+    public readonly struct LogSumExp : IComposite
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "logsumexp";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.LogSumExp(1)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].LogSumExp(1)),
+            new("x.LogSumExp([0, 1])", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].LogSumExp([0, 1])),
+        ];
+    }
+
+    /// <summary>The largest element of one dimension.</summary>
+    public readonly struct Max : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Max(1).Values", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Max(1).Values),
+            new("x.Max(0, true).Values", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Max(0, true).Values),
+        ];
+    }
+
+    /// <summary>The smallest element of one dimension.</summary>
+    public readonly struct Min : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Min(1).Values", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Min(1).Values),
+            new("x.Min(0, true).Values", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Min(0, true).Values),
+        ];
+    }
+
+    /// <summary>True if any element is not zero.</summary>
+    public readonly struct Any : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Gt(1).Any(1)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Gt(1).Any(1)),
+        ];
+    }
+
+    /// <summary>True if no element is zero.</summary>
+    public readonly struct All : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Gt(-1).All(1)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Gt(-1).All(1)),
+        ];
+    }
+
+    /// <summary>How many elements are not zero.</summary>
+    public readonly struct CountNonzero : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Relu().CountNonzero([1])", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Relu().CountNonzero([1])),
+        ];
+    }
+
+    /// <summary>The position of the largest element.</summary>
+    public readonly struct ArgMax : ICustom
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "argmax";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.ArgMax(1)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].ArgMax(1)),
+            new("x.ArgMax()", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].ArgMax()),
+        ];
+    }
+
+    /// <summary>The position of the smallest element.</summary>
+    public readonly struct ArgMin : ICustom
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "argmin";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.ArgMin(0)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].ArgMin(0)),
+        ];
+    }
+
+    /// <summary>Running sums.</summary>
+    public readonly struct Cumsum : ICustom
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Cumsum(1)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Cumsum(1)),
+            new("x.Cumsum(0)", g => [Tensor.RandN([3, 5], generator: g)], t => t[0].Cumsum(0)),
+        ];
+    }
+
     internal static class ReductionSamples
     {
         public static Tensor Ties(Tensor x, Tensor y, int[] dims)

@@ -13,6 +13,9 @@ internal static class Processor
     /// <summary>Bytes of the last-level cache that the cores share.</summary>
     public static long L3 { get; } = CacheSize(3, 8 << 20);
 
+    /// <summary>How many of this process's cores share a last-level cache.</summary>
+    public static int L3Cores { get; } = Math.Clamp(Count(Read($"{Root}/cpu0/cache/index3/shared_cpu_list")) / Math.Max(1, Count(Read($"{Root}/cpu0/topology/thread_siblings_list"))), 1, Cores);
+
     const string Root = "/sys/devices/system/cpu";
 
     /// <summary>Linux lists each core's hardware threads; elsewhere every logical processor counts.</summary>
@@ -44,6 +47,18 @@ internal static class Processor
     static long Bytes(string? size) => size is [.. var digits, 'K' or 'M' or 'G'] && long.TryParse(digits, out long n)
         ? n << (size[^1] switch { 'K' => 10, 'M' => 20, _ => 30 })
         : long.TryParse(size, out n) ? n : 0;
+
+    /// <summary>How many processors a list such as <c>0-7,64-71</c> names.</summary>
+    static int Count(string? list)
+    {
+        int count = 0;
+        foreach (string range in (list ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] ends = range.Split('-');
+            if (int.TryParse(ends[0], out int first) && int.TryParse(ends[^1], out int last)) count += last - first + 1;
+        }
+        return count;
+    }
 
     static string? Read(string path)
     {

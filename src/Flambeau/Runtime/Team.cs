@@ -54,8 +54,11 @@ internal static unsafe class Team
     /// <summary>How many threads a job started here and now would share: 1 inside a part. Only for cuts that cannot change a result.</summary>
     public static int Share => inside ? 1 : threads;
 
-    /// <summary>From how many cheap element operations a job pays now: fewer while the workers still spin.</summary>
-    public static long Threshold => Share == 1 ? long.MaxValue : started > 0 && Volatile.Read(ref parked.Value) < started ? PaysFrom : PaysFromParked;
+    /// <summary>True while workers spin, so that a job costs them well under a microsecond to begin; false once they are parked or before the first job.</summary>
+    public static bool Awake => started > 0 && Volatile.Read(ref parked.Value) < started;
+
+    /// <summary>From how many cheap element operations a job pays now.</summary>
+    public static long Threshold => Share == 1 ? long.MaxValue : Awake ? PaysFrom : PaysFromParked;
 
     /// <summary>Runs parts 0 … <paramref name="parts"/> − 1 of <paramref name="body"/>, in no order, and returns when all are done. No allocation.</summary>
     /// <exception cref="Exception">The first exception of a part; the other parts may or may not have run.</exception>

@@ -49,8 +49,9 @@ internal static partial class Elementary<P>
         S inner = S.FusedMultiplyAdd(z.Hi, P.PowTail(z.Hi), S.Constant(P.TwoThirdsLo));
         var w = Pair<S>.Product(z.Hi, twoThirds);
         S wLo = S.FusedMultiplyAdd(z.Hi, inner, S.FusedMultiplyAdd(zLo, twoThirds, w.Lo));
+        w = Pair<S>.OrderedSum(w.Hi, wLo);
         var factor = Pair<S>.OrderedSum(two, w.Hi);
-        S factorLo = factor.Lo + wLo;
+        S factorLo = factor.Lo + w.Lo;
         var ln = Pair<S>.Product(s.Hi, factor.Hi);
         S lnLo = S.FusedMultiplyAdd(s.Hi, factorLo, S.FusedMultiplyAdd(s.Lo, factor.Hi, ln.Lo));
         var scaled = Pair<S>.Product(ln.Hi, S.Constant(P.Log2OfEHi));
@@ -73,8 +74,7 @@ internal static partial class Elementary<P>
         var q = Pair<S>.Product(r.Hi, ln2);
         S qLo = S.FusedMultiplyAdd(r.Lo, ln2, S.FusedMultiplyAdd(r.Hi, S.Constant(P.Ln2Lo), q.Lo));
         var sum = Pair<S>.OrderedSum(S.Constant(1), q.Hi);
-        S tail = S.FusedMultiplyAdd(q.Hi * q.Hi, P.ExpTail(q.Hi), qLo);
-        return S.Scale(sum.Hi + (sum.Lo + tail), n);
+        return S.Scale(sum.Hi + (sum.Lo + ExpRest(q.Hi, qLo)), n);
     }
 
     /// <summary>

@@ -75,7 +75,7 @@ internal interface IPrecision
     /// <summary>The point of [0, ∞) that erfc's variable sends to 0.</summary>
     static abstract double ErfcCentre { get; }
 
-    /// <summary>(eʳ − 1 − r) / r² for |r| ≤ ½ ln 2.</summary>
+    /// <summary>(eʳ − 1 − r − r²/2) / r³ for |r| ≤ ½ ln 2.</summary>
     static abstract S ExpTail<S>(S r) where S : ILanes<S>;
     /// <summary>(2ʳ − 1 − r ln 2) / r² for |r| ≤ ½.</summary>
     static abstract S Exp2Tail<S>(S r) where S : ILanes<S>;

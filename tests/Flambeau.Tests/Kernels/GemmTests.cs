@@ -247,6 +247,29 @@ public unsafe class GemmTests
     }
 
     [Fact]
+    public void A_product_allocates_nothing_once_its_kernels_exist()
+    {
+        float[] a = new float[300 * 300], b = new float[300 * 300], c = new float[300 * 300];
+        int[] sizes = [1, 5, 20, 300];
+        long[] rows = [300, 1];
+        fixed (float* pa = a, pb = b, pc = c)
+        {
+            long before = 0;
+            for (int round = 0; round < 3; round++)
+            {
+                before = GC.GetAllocatedBytesForCurrentThread();
+                foreach (int m in sizes)
+                    foreach (long row in rows)
+                    {
+                        Gemm.Multiply(m, 300, 300, pa, 300, 1, pb, row, 301 - row, pc, 300, 1);
+                        Gemm.MultiplyBatched(10, m, 30, 30, pa, 0, 30, 1, pb, 0, row == 1 ? 1 : 30, row == 1 ? 30 : 1, pc, 900, 30, 1);
+                    }
+            }
+            Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        }
+    }
+
+    [Fact]
     public void No_contracted_index_gives_zeros_and_no_rows_touch_nothing()
     {
         float[] c = [1, 2, 3, 4, 5, 6, 7];

@@ -98,6 +98,21 @@ public class TeamTests
         }
     });
 
+    struct Shares(int[] shares) : IPart
+    {
+        public readonly void Run(int part) => shares[part] = Team.Share;
+    }
+
+    [Fact]
+    public void Inside_a_part_a_job_would_be_shared_by_nobody() => With(3, () =>
+    {
+        int[] shares = new int[9];
+        var body = new Shares(shares);
+        Team.Run(9, ref body);
+        Assert.All(shares, n => Assert.Equal(1, n));
+        Assert.Equal(3, Team.Share);
+    });
+
     [Fact]
     public void Many_callers_at_once_each_get_their_own_job_done() => With(2, () =>
     {

@@ -6,7 +6,7 @@ namespace Flambeau.Kernels;
 internal static unsafe class Batch
 {
     /// <summary>An item of at least this many multiplications fills the team by itself.</summary>
-    const long LargeItem = 1L << 24;
+    const long LargeItem = 1L << 22;
 
     public static void Run<T>(long batch, in Product<T> first, long aBatch, long bBatch, long cBatch) where T : unmanaged
     {

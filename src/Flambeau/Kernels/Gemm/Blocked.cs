@@ -13,8 +13,8 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
 
     /// <summary>Rows of A in a block: a quarter of the second-level cache.</summary>
     static readonly int BlockM = Math.Max(1, (int)(Processor.L2 / 4 / (Gemm.BlockK * sizeof(T)) / M.Rows)) * M.Rows;
-    /// <summary>Columns of B in a panel: a tenth of the last-level cache.</summary>
-    static readonly int BlockN = Math.Max(4, (int)(Math.Min(Processor.L3, 32L << 20) / 10 / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
+    /// <summary>Columns of B in a panel: an eighth of the last-level cache, less where many cores share it, and never so few that packing A again shows.</summary>
+    static readonly int BlockN = Math.Max(384 / Width, (int)(Math.Min(Processor.L3, 32L << 20) / Math.Max(8, 2 * Processor.L3Cores) / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
 
     public static void Multiply(in Product<T> x)
     {
@@ -48,9 +48,7 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
             Small<M, T, V>.Multiply(x);
             return;
         }
-        long maxN = Math.Min(BlockN, Up(x.N, Width)), maxK = Math.Min(Gemm.BlockK, x.K);
-        // even blocks: 130 rows are 66 + 64, not 102 + 28
-        long blocks = (x.M + BlockM - 1) / BlockM, maxM = Up((x.M + blocks - 1) / blocks, M.Rows);
+        long maxM = Even(x.M, BlockM, M.Rows), maxN = Even(x.N, BlockN, Width), maxK = Math.Min(Gemm.BlockK, x.K);
         T* a = (T*)Scratch.Rent(Slot.A, maxM * maxK * sizeof(T)), b = (T*)Scratch.Rent(Slot.B, maxN * maxK * sizeof(T));
         for (long j = 0; j < x.N; j += maxN)
         {
@@ -97,5 +95,10 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
         }
     }
 
-    static long Up(long x, int unit) => (x + unit - 1) / unit * unit;
+    /// <summary>The size of equal blocks, whole units each: 130 rows in blocks of at most 102 are 66 + 64, not 102 + 28.</summary>
+    static long Even(long size, int most, int unit)
+    {
+        long blocks = (size + most - 1) / most;
+        return ((size + blocks - 1) / blocks + unit - 1) / unit * unit;
+    }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Flambeau.Kernels;
 
 /// <summary>Brings finished block sums from scratch into C: the only place besides the kernels where blocks of k are added.</summary>
@@ -6,6 +8,7 @@ internal static unsafe class Edge<M, T, V> where M : ILaneMath<T, V> where T : u
     /// <summary>
     /// C[h × w] = or += the sums; <paramref name="into"/> says which. A row of sums has room for whole vectors, C is touched only inside its <paramref name="w"/> columns.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Put(T* s, nint sRow, int h, nint w, T* c, nint cRow, Into into)
     {
         T* ragged = stackalloc T[M.Lanes];

@@ -12,8 +12,8 @@ namespace Flambeau.Kernels;
 /// </summary>
 internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
 {
-    /// <summary>A tile: this many steps of k times a register block's columns is a quarter of the first-level cache.</summary>
-    const int TileK = 128;
+    /// <summary>Steps of k in a tile: with a register block's columns a quarter of the first-level cache, and long enough for a row to be read in a stream.</summary>
+    static int TileK => Width * sizeof(T) > 64 ? 64 : 128;
     /// <summary>Bytes of running sums that stay in first-level cache during a sweep.</summary>
     const int SumBytes = 8 << 10;
 
@@ -51,7 +51,7 @@ internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T 
 
     /// <summary>
     /// Brings A into panels of a register block's rows, for all parts to read: rows a power of two apart would fight over one cache set.
-    /// ARow then leads from panel to panel (divided by the rows of one), ACol from step to step.
+    /// Panel i / Rows then begins at i · ARow, and ACol leads from step to step.
     /// </summary>
     static void PackRows(ref Product<T> x)
     {
@@ -65,9 +65,9 @@ internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Tiles(in Product<T> x, bool packed)
     {
-        int width = Width, rows = M.Rows;
+        int width = Width, rows = M.Rows, tileK = TileK;
         nint m = (nint)x.M, aRow = packed ? 1 : (nint)x.ARow;
-        T* tile = (T*)Scratch.Rent(Slot.B, TileK * width * sizeof(T)), sums = (T*)Scratch.Rent(Slot.Tile, m * width * sizeof(T));
+        T* tile = (T*)Scratch.Rent(Slot.B, tileK * width * sizeof(T)), sums = (T*)Scratch.Rent(Slot.Tile, m * width * sizeof(T));
         for (long j = 0; j < x.N; j += width)
         {
             int w = (int)Math.Min(width, x.N - j), vectors = (w + M.Lanes - 1) / M.Lanes;
@@ -80,11 +80,11 @@ internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T 
                 T* target = inPlace ? c : sums;
                 nint targetRow = inPlace ? (nint)x.CRow : width;
                 long end = Math.Min(x.K, block + Gemm.BlockK);
-                for (long p = block; p < end; p += TileK)
+                for (long p = block; p < end; p += tileK)
                 {
-                    nint k = (nint)Math.Min(TileK, end - p);
+                    nint k = (nint)Math.Min(tileK, end - p);
                     var into = p == block ? Into.Store : Into.Resume;
-                    Packing.Pack<M, T, V>(x.B + p * x.BRow + j * x.BCol, x.BCol, x.BRow, w, k, tile, width, TileK * sizeof(T));
+                    Packing.Pack<M, T, V>(x.B + p * x.BRow + j * x.BCol, x.BCol, x.BRow, w, k, tile, width, tileK * sizeof(T));
                     T* a = x.A + p * x.ACol;
                     for (nint i = 0; i < m; i += rows)
                         KernelTable<M, T, V>.Get((int)Math.Min(rows, m - i), vectors)(k, a + i * x.ARow, aRow, (nint)x.ACol, tile, width, target + i * targetRow, targetRow, into);

@@ -5,18 +5,19 @@ namespace Flambeau.Kernels;
 /// <summary>How C is cut into parts for the team: rows × columns of independent products, without any barrier. Each part packs for itself.</summary>
 internal readonly record struct Grid(int Rows, int Columns)
 {
-    /// <summary>Multiplications from which a product is shared (some 25 µs of one core).</summary>
-    public const long ParallelWork = 1L << 19;
-
+    /// <summary>Multiplications from which a product is shared: some 25 µs of one core, or 100 where workers must be woken.</summary>
+    public static long ParallelWork => Team.Awake ? 1L << 19 : 1L << 21;
     /// <summary>Bytes of B read once from which a product of few rows is shared.</summary>
-    public const long ParallelBytes = 1L << 18;
+    public static long ParallelBytes => Team.Awake ? 1L << 18 : 1L << 20;
 
-    public int Parts => Rows * Columns;
-
-    /// <summary>An element packed costs about as much as so many multiplications.</summary>
-    const double PackCost = 6;
+    /// <summary>No part is smaller than this many multiplications (some 6 µs).</summary>
+    const double SmallestPart = 1 << 17;
     /// <summary>A part of at least this many multiplications (a millisecond) may be one of several for a thread.</summary>
     const double FinePart = 1 << 24;
+    /// <summary>An element packed costs about as much as so many multiplications.</summary>
+    const double PackCost = 6;
+
+    public int Parts => Rows * Columns;
 
     /// <summary>
     /// The grid that is done soonest: A is packed once a column of the grid, B once a row. Several parts for a thread are taken where they cost next to nothing,
@@ -24,23 +25,29 @@ internal readonly record struct Grid(int Rows, int Columns)
     /// </summary>
     public static Grid For(long m, long n, long k, int rowUnit, int columnUnit)
     {
-        int threads = Team.Share;
-        if (threads == 1 || (double)m * n * k < ParallelWork) return new Grid(1, 1);
-        long rows = (m + rowUnit - 1) / rowUnit, columns = (n + columnUnit - 1) / columnUnit;
+        double work = (double)m * n * k;
+        int threads = (int)Math.Min(Team.Share, work / SmallestPart);
+        if (threads <= 1 || work < ParallelWork) return new Grid(1, 1);
         var best = new Grid(1, 1);
         double bestCost = double.MaxValue;
-        for (int share = 1; share <= 4; share *= 2)
-        {
-            if (share > 1 && (double)m * n * k < FinePart * threads * share) break;
-            for (int r = 1; r <= threads * share && r <= rows; r++)
+        for (int share = 1; share <= 4 && (share == 1 || work >= FinePart * threads * share); share *= 2)
+            for (int side = 1; side * side <= threads * share; side++)
             {
-                int c = (int)Math.Min(threads * share / r, columns);
-                double partRows = (rows + r - 1) / r * rowUnit, partColumns = (columns + c - 1) / c * columnUnit;
-                double cost = (partRows * partColumns + PackCost * (partRows + partColumns)) * ((r * c + threads - 1) / threads) * (share == 1 ? 1.03 : share == 2 ? 1.01 : 1);
-                if (cost < bestCost) (best, bestCost) = (new Grid(r, c), cost);
+                Try(side, threads * share / side, share);
+                Try(threads * share / side, side, share);
             }
-        }
         return best;
+
+        void Try(int r, int c, int share)
+        {
+            long rows = (m + rowUnit - 1) / rowUnit, columns = (n + columnUnit - 1) / columnUnit;
+            if (r > rows) r = (int)rows;
+            if (c > columns) c = (int)columns;
+            double partRows = (rows + r - 1) / r * rowUnit, partColumns = (columns + c - 1) / c * columnUnit;
+            double rounds = (r * c + threads - 1) / threads, fine = share == 1 ? 1.03 : share == 2 ? 1.01 : 1;
+            double cost = (partRows * partColumns + PackCost * (partRows + partColumns)) * rounds * fine;
+            if (cost < bestCost) (best, bestCost) = (new Grid(r, c), cost);
+        }
     }
 
     /// <summary>The rows and columns of a part: whole units, as even as can be.</summary>

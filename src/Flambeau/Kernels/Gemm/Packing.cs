@@ -134,6 +134,13 @@ internal static unsafe class Packing
                 *(double*)(d + 2 * width) = high.GetElement(0);
                 *(double*)(d + 3 * width) = high.GetElement(1);
             }
+        else
+            for (; q + 2 <= count; q += 2, d += 2 * width)
+            {
+                Vector128<double> a = Vector128.Load((double*)(s + q)), b = Vector128.Load((double*)(s1 + q));
+                ZipLow(a, b).Store((double*)d);
+                ZipHigh(a, b).Store((double*)(d + width));
+            }
         for (; q < count; q++, d += width)
         {
             d[0] = s[q];
@@ -153,6 +160,7 @@ internal static unsafe class Packing
     }
 
     /// <summary>The last panel, of fewer lanes than its width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Last<T>(T* source, nint laneStride, nint kStride, int lanes, nint k, T* target, int width) where T : unmanaged
     {
         for (nint p = 0; p < k; p++, source += kStride, target += width)
@@ -186,7 +194,7 @@ internal static unsafe class Packing
 
     /// <summary>a0 b0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector128<double> ZipLow(Vector128<double> a, Vector128<double> b) => Vector128.Create(a.GetLower(), b.GetLower());
+    static Vector128<double> ZipLow(Vector128<double> a, Vector128<double> b) => Sse2.IsSupported ? Sse2.UnpackLow(a, b) : Vector128.Create(a.GetLower(), b.GetLower());
 
     /// <summary>a1 b1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

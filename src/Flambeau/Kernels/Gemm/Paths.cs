@@ -1,4 +1,5 @@
 using Flambeau.Runtime;
+using System.Runtime.CompilerServices;
 
 namespace Flambeau.Kernels;
 
@@ -37,6 +38,7 @@ internal static unsafe class Paths<M, T, V> where M : ILaneMath<T, V> where T : 
     }
 
     /// <summary>C has no stride of 1: rows are made in scratch, some at a time, and copied out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Scattered(in Product<T> x)
     {
         long rows = Math.Clamp((1 << 18) / x.N, 1, x.M);

@@ -53,6 +53,7 @@ internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : 
     }
 
     /// <summary>Fewer columns than a vector has lanes: B and C pass through scratch filled up with zeros.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Narrow(in Product<T> x, long j, int vectors)
     {
         int reach = vectors * M.Lanes, w = (int)(x.N - j);
