@@ -37,7 +37,7 @@ sealed class IndexOracle
                     ellipsis = true;
                     o.AddEllipsis(r.Next(0, left + 1), r.Next(2) == 0);
                     break;
-                case 2 or 3 when left > 0 && o.Size > 0: o.AddNumber(r.NextInt64(-o.Size, o.Size), r.Next(3)); break;
+                case 2 or 3 when left > 0 && o.Size > 0: o.AddNumber(r.NextInt64(-sizes.Min(), sizes.Min()), r.Next(3)); break; // in range wherever it ends up
                 case 4 or 5 when left > 0: o.AddSlice(r); break;
                 case 6 or 7 when left > 0 && o.Size > 0 && masks == 0:
                     tensors++;
