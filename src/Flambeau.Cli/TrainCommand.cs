@@ -16,6 +16,7 @@ internal static class TrainCommand
     static readonly Option<ulong> s_seed = new("--seed") { Description = "Decides weights and order.", DefaultValueFactory = _ => 1 };
     static readonly Option<int?> s_threads = new("--threads") { Description = "Threads; never changes a result." };
     static readonly Option<string> s_out = new("--out") { Description = "The run folder.", DefaultValueFactory = _ => Path.Combine("runs", "default") };
+    static readonly Option<double> s_saveSeconds = new("--save-seconds") { Description = "How often the state is saved.", DefaultValueFactory = _ => 30 };
     static readonly Option<bool> s_resume = new("--resume") { Description = "Goes on with the run in the folder." };
     static readonly Option<bool> s_profile = new("--profile") { Description = "Prints the time each operator took." };
 
@@ -23,7 +24,7 @@ internal static class TrainCommand
     {
         var command = new Command("train", "Trains a small language model into a Hugging Face folder; without arguments for five minutes on the .NET documentation.")
         {
-            s_data, s_minutes, s_steps, s_preset, s_tokenizer, s_seed, s_threads, s_out, s_resume, s_profile,
+            s_data, s_minutes, s_steps, s_preset, s_tokenizer, s_seed, s_threads, s_out, s_saveSeconds, s_resume, s_profile,
         };
         command.SetAction(Run);
         return command;
@@ -42,8 +43,8 @@ internal static class TrainCommand
             stop.Cancel();
         };
         var view = new TrainingView(AnsiConsole.Console, folder);
-        if (arguments.GetValue(s_resume)) LanguageModelTrainer.Resume(folder, view, stop.Token);
-        else LanguageModelTrainer.Start(folder, Options(arguments), view, stop.Token);
+        if (arguments.GetValue(s_resume)) LanguageModelTrainer.Resume(folder, view, stop.Token, arguments.GetValue(s_saveSeconds));
+        else LanguageModelTrainer.Start(folder, Options(arguments), view, stop.Token, arguments.GetValue(s_saveSeconds));
         view.Finish(stop.IsCancellationRequested);
         if (OperatorTimes.Enabled) PrintProfile();
         return 0;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Flambeau.Data;
 using Flambeau.IO;
 using Flambeau.Models.Data;
 using Flambeau.Models.Language;
@@ -30,11 +31,12 @@ public abstract record TrainingEvent
 public sealed class LanguageModelTrainer
 {
     const int MeasureFrom = 10, MeasureTo = 30; // steps that measure the speed: the first ones compile
-    const double SecondsBetweenSaves = 30, LogSeconds = 1;
+    const double LogSeconds = 1;
     const int HeldOutChecks = 10, QuickHeldOutWindows = 64;
 
     readonly RunFolder _folder;
     readonly IProgress<TrainingEvent> _progress;
+    readonly double _saveSeconds;
     readonly Stopwatch _clock = Stopwatch.StartNew();
     TrainingOptions _options;
 
@@ -44,30 +46,32 @@ public sealed class LanguageModelTrainer
     long _heldOutBytes;
     Llama _model = null!;
     AdamW _optimizer = null!;
+    DataLoader<int[], (Tensor Inputs, Tensor Targets)> _loader = null!;
     long _step; // steps made
     double _secondsBefore; // of earlier processes of this run
 
-    LanguageModelTrainer(RunFolder folder, TrainingOptions options, IProgress<TrainingEvent> progress) => (_folder, _options, _progress) = (folder, options, progress);
+    LanguageModelTrainer(RunFolder folder, TrainingOptions options, IProgress<TrainingEvent> progress, double saveSeconds) =>
+        (_folder, _options, _progress, _saveSeconds) = (folder, options, progress, saveSeconds);
 
-    /// <summary>Starts a run in a folder that has none.</summary>
+    /// <summary>Starts a run in a folder that has none. The state is saved at the end, when stopped, and every <paramref name="saveSeconds"/>.</summary>
     /// <exception cref="IOException">The folder holds a run, or cannot be written to.</exception>
     /// <exception cref="InvalidDataException">The text cannot be used.</exception>
-    public static void Start(RunFolder folder, TrainingOptions options, IProgress<TrainingEvent> progress, CancellationToken stop)
+    public static void Start(RunFolder folder, TrainingOptions options, IProgress<TrainingEvent> progress, CancellationToken stop, double saveSeconds = 30)
     {
         if (folder.HasRun) throw new IOException($"{folder.Path} already holds a run; go on with it by --resume, or name another folder with --out.");
         folder.Create();
-        var trainer = new LanguageModelTrainer(folder, options, progress);
+        var trainer = new LanguageModelTrainer(folder, options, progress, saveSeconds);
         trainer.Prepare(isNew: true);
         trainer.Train(stop);
     }
 
     /// <summary>Goes on with the run in a folder from its last saved state.</summary>
     /// <exception cref="IOException">There is nothing to resume.</exception>
-    public static void Resume(RunFolder folder, IProgress<TrainingEvent> progress, CancellationToken stop)
+    public static void Resume(RunFolder folder, IProgress<TrainingEvent> progress, CancellationToken stop, double saveSeconds = 30)
     {
         if (!folder.HasRun) throw new IOException($"There is nothing to resume in {folder.Path}: no training/manifest.json. Start a run with `flambeau train --out {folder.Path}`.");
         folder.Create();
-        var trainer = new LanguageModelTrainer(folder, folder.ReadManifest(), progress);
+        var trainer = new LanguageModelTrainer(folder, folder.ReadManifest(), progress, saveSeconds);
         trainer.Prepare(isNew: false);
         trainer.Train(stop);
     }
@@ -92,6 +96,8 @@ public sealed class LanguageModelTrainer
         var config = _options.Model(_tokenizer.VocabularySize, _tokenizer.EndOfText);
         _model = new Llama(config, new Generator(_options.Seed));
         _optimizer = MakeOptimizer();
+        // batches are slices of one array: a worker thread would cost more than it saves
+        _loader = new(_training, TokenWindows.Collate, new() { BatchSize = _options.Batch, Sampler = Sampler.Random, Seed = _options.Seed, DropLast = true });
         if (isNew) _folder.WriteManifest(_options);
         if (File.Exists(_folder.Checkpoint)) LoadCheckpoint();
         _folder.CutLog(_step);
@@ -111,7 +117,8 @@ public sealed class LanguageModelTrainer
 
     void Train(CancellationToken stop)
     {
-        var order = new WindowOrder(_training.Count, _options.Batch, _options.Seed);
+        if (_loader.Count == 0) throw new InvalidDataException($"The training text has {_training.Count} sequences of {_options.Context} tokens, fewer than one batch of {_options.Batch}; take a longer text (--data).");
+        using var batches = Forever().GetEnumerator();
         int tokens = _options.Batch * _options.Context;
         using var log = new StreamWriter(new FileStream(_folder.Log, FileMode.Append, FileAccess.Write, FileShare.Read));
         var begun = Stopwatch.StartNew();
@@ -120,7 +127,8 @@ public sealed class LanguageModelTrainer
         while ((_options.Steps is not { } steps || _step < steps) && !stop.IsCancellationRequested)
         {
             double before = begun.Elapsed.TotalSeconds;
-            double loss = Step(order.Step(_step));
+            batches.MoveNext();
+            double loss = Step(batches.Current);
             _step++;
             double now = begun.Elapsed.TotalSeconds;
             rate = rate == 0 ? tokens / (now - before) : 0.9 * rate + 0.1 * tokens / (now - before);
@@ -132,7 +140,7 @@ public sealed class LanguageModelTrainer
             if (_options.Steps is null && _step - first == MeasureTo) Plan((now - measureStart) / (MeasureTo - MeasureFrom));
             if (_options.Steps is { } planned && _step < planned && _step % Math.Max(1, planned / HeldOutChecks) == 0) Evaluate(log, now, quick: true);
             if (now - lastLog > LogSeconds) { log.Flush(); lastLog = now; }
-            if (now - lastSave > SecondsBetweenSaves) { log.Flush(); Save(_secondsBefore + now); lastSave = now; }
+            if (now - lastSave > _saveSeconds) { log.Flush(); Save(_secondsBefore + now); lastSave = now; }
         }
         double end = begun.Elapsed.TotalSeconds;
         bool finished = _options.Steps is { } all && _step >= all;
@@ -143,11 +151,18 @@ public sealed class LanguageModelTrainer
         AtomicFile.WriteText(_folder.Curve, LossCurve.Draw(losses, heldOut, $"{_model.Parameters().Sum(p => p.Numel):N0} parameters, {_step:N0} steps of {tokens:N0} tokens"));
     }
 
-    double Step(int[] windows)
+    // epoch after epoch, each in an order of its own
+    IEnumerable<(Tensor Inputs, Tensor Targets)> Forever()
+    {
+        while (true)
+            foreach (var batch in _loader) yield return batch;
+    }
+
+    double Step((Tensor Inputs, Tensor Targets) batch)
     {
         _optimizer.LearningRate = _options.RateAt(_step);
         _optimizer.ZeroGrad();
-        var loss = Loss(_training.Batch(windows));
+        var loss = Loss(batch);
         loss.Backward();
         Gradients.ClipNorm(_model.Parameters(), _options.ClipNorm);
         _optimizer.Step();
@@ -194,7 +209,9 @@ public sealed class LanguageModelTrainer
         foreach (var (name, value) in _optimizer.StateDict()) tensors.Add(("optimizer." + name, value));
         SafeTensors.Save(_folder.Checkpoint, tensors, new Dictionary<string, string>
         {
-            ["step"] = _step.ToString(CultureInfo.InvariantCulture), ["seconds"] = seconds.ToString("R", CultureInfo.InvariantCulture),
+            ["step"] = _step.ToString(CultureInfo.InvariantCulture),
+            ["loader"] = string.Create(CultureInfo.InvariantCulture, $"{_loader.State.Seed} {_loader.State.Epoch} {_loader.State.Samples}"),
+            ["seconds"] = seconds.ToString("R", CultureInfo.InvariantCulture),
         });
         SafeTensors.Save(_folder.Weights, _model.FileTensors(), new Dictionary<string, string> { ["format"] = "pt" });
         _progress.Report(new TrainingEvent.Saved(_step));
@@ -207,6 +224,8 @@ public sealed class LanguageModelTrainer
         _model.LoadStateDict(Part(file, "model."));
         _optimizer.LoadStateDict(Part(file, "optimizer."));
         _step = long.Parse(file.Metadata["step"], CultureInfo.InvariantCulture);
+        var loader = file.Metadata["loader"].Split(' ');
+        _loader.LoadState(new(ulong.Parse(loader[0], CultureInfo.InvariantCulture), long.Parse(loader[1], CultureInfo.InvariantCulture), long.Parse(loader[2], CultureInfo.InvariantCulture)));
         _secondsBefore = double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture);
     }
 

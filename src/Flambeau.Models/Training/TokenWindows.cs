@@ -1,9 +1,10 @@
+using Flambeau.Data;
 using Flambeau.Models.Tokenizers;
 
 namespace Flambeau.Models.Training;
 
 /// <summary>A text as token ids, cut into windows of context + 1: each is one sequence's inputs and, shifted by one, its targets.</summary>
-public sealed class TokenWindows
+public sealed class TokenWindows : Dataset<int[]>
 {
     readonly int[] _ids;
     readonly int _context;
@@ -17,57 +18,33 @@ public sealed class TokenWindows
     }
 
     /// <summary>Whole windows.</summary>
-    public int Count => (_ids.Length - 1) / _context;
+    public override long Count => (_ids.Length - 1) / _context;
     /// <summary>Tokens, the first included.</summary>
     public int Tokens => _ids.Length;
+    /// <summary>The tokens of a window, context + 1 of them; the last is the next window's first.</summary>
+    public override int[] this[long index] => _ids.AsSpan((int)index * _context, _context + 1).ToArray();
 
-    /// <summary>Inputs and targets [windows, context] of the given windows.</summary>
-    public (Tensor Inputs, Tensor Targets) Batch(ReadOnlySpan<int> windows)
+    /// <summary>Windows as inputs and, shifted by one, targets: [windows, length − 1] each.</summary>
+    public static (Tensor Inputs, Tensor Targets) Collate(IReadOnlyList<int[]> windows)
     {
-        var inputs = new int[windows.Length * _context];
-        var targets = new int[windows.Length * _context];
-        for (int b = 0; b < windows.Length; b++)
+        int length = windows[0].Length - 1;
+        var inputs = new int[windows.Count * length];
+        var targets = new int[windows.Count * length];
+        for (int b = 0; b < windows.Count; b++)
         {
-            int start = windows[b] * _context;
-            _ids.AsSpan(start, _context).CopyTo(inputs.AsSpan(b * _context));
-            _ids.AsSpan(start + 1, _context).CopyTo(targets.AsSpan(b * _context));
+            windows[b].AsSpan(..^1).CopyTo(inputs.AsSpan(b * length));
+            windows[b].AsSpan(1..).CopyTo(targets.AsSpan(b * length));
         }
-        var shape = Shape.Create([windows.Length, _context]);
+        var shape = Shape.Create([windows.Count, length]);
         return (Tensor.FromArray(inputs, shape), Tensor.FromArray(targets, shape));
     }
 
     /// <summary>The text in order, window by window and the rest at last, as (inputs, targets) [1, n]: for evaluation over every token.</summary>
     public IEnumerable<(Tensor Inputs, Tensor Targets)> InOrder(int batch)
     {
-        for (int w = 0; w < Count; w += batch) yield return Batch([.. Enumerable.Range(w, Math.Min(batch, Count - w))]);
-        int done = Count * _context, rest = _ids.Length - 1 - done;
-        if (rest > 0) yield return (Tensor.FromArray(_ids[done..^1], Shape.Create([1, rest])), Tensor.FromArray(_ids[(done + 1)..], Shape.Create([1, rest])));
-    }
-}
-
-/// <summary>Which windows each step takes: a new order every epoch, decided by seed and epoch alone; resumable by the number of the step.</summary>
-public sealed class WindowOrder(int windows, int batch, ulong seed)
-{
-    int[]? _order;
-    long _epoch = -1;
-
-    /// <summary>The windows of a step. Sequences run on across epochs, so every step has a full batch.</summary>
-    public int[] Step(long step)
-    {
-        var result = new int[batch];
-        for (int b = 0; b < batch; b++)
-        {
-            long position = step * batch + b;
-            result[b] = Order(position / windows)[position % windows];
-        }
-        return result;
-    }
-
-    int[] Order(long epoch)
-    {
-        if (_epoch == epoch) return _order!;
-        var order = Tensor.RandPerm(windows, new Generator(seed) { State = (seed, (ulong)epoch) }).ToArray<int>();
-        (_order, _epoch) = (order, epoch);
-        return order;
+        for (long w = 0; w < Count; w += batch)
+            yield return Collate([.. Enumerable.Range(0, (int)Math.Min(batch, Count - w)).Select(i => this[w + i])]);
+        int done = (int)Count * _context;
+        if (done < _ids.Length - 1) yield return Collate([_ids[done..]]);
     }
 }

@@ -62,7 +62,7 @@ public sealed class DataLoader<T, TBatch> : IEnumerable<TBatch>
     public LoaderState State { get; private set; }
 
     /// <summary>Batches an epoch.</summary>
-    public long Count => Batches(_options.Sampler.Order(_dataset.Count, State.Seed, State.Epoch).Count);
+    public long Count => Batches(_options.Sampler.Taken(_dataset.Count));
 
     /// <summary>Goes on from a saved place, at the next enumeration.</summary>
     public void LoadState(LoaderState state)
@@ -136,27 +136,27 @@ public sealed class StreamLoader<T, TBatch>(IterableDataset<T> dataset, Func<IRe
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    IEnumerator<TBatch> Epoch(LoaderState from)
+    IEnumerator<TBatch> Epoch(LoaderState begin)
     {
-        using var batches = Read(from).GetEnumerator();
+        using var batches = Read(begin).GetEnumerator();
         // the one worker moves the stream; the end is a batch that is not there
         (bool Is, TBatch Batch, int Samples) Next(long _) => batches.MoveNext() ? (true, batches.Current.Batch, batches.Current.Samples) : (false, default!, 0);
         using var ahead = options.Workers > 0 ? new Prefetcher<(bool Is, TBatch Batch, int Samples)>(long.MaxValue, 1, options.Prefetch, Next) : null;
-        long samples = from.Samples;
+        long samples = begin.Samples;
         for (long b = 0; ; b++)
         {
             var (exists, batch, count) = ahead is null ? Next(b) : ahead.Take(b);
             if (!exists) break;
-            State = from with { Samples = samples += count };
+            State = begin with { Samples = samples += count };
             yield return batch;
         }
-        State = new(from.Seed, from.Epoch + 1, 0);
+        State = new(begin.Seed, begin.Epoch + 1, 0);
         _resumed = true;
     }
 
-    IEnumerable<(TBatch Batch, int Samples)> Read(LoaderState from)
+    IEnumerable<(TBatch Batch, int Samples)> Read(LoaderState begin)
     {
-        foreach (var samples in dataset.From(from.Epoch, from.Samples).Chunk(options.BatchSize))
+        foreach (var samples in dataset.From(begin.Epoch, begin.Samples).Chunk(options.BatchSize))
             if (samples.Length == options.BatchSize || !options.DropLast) yield return (collate(samples), samples.Length);
     }
 }

@@ -110,6 +110,8 @@ namespace Flambeau.Ops
     public readonly struct Lerp : ITernary
     {
         /// <inheritdoc/>
+        public static Promotion Promotion => Promotion.IntToFloat;
+        /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static S Body<S>(S x, S y, S w) where S : IReal<S>
         {

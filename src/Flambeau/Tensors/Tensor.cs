@@ -126,6 +126,4 @@ public sealed partial class Tensor : IDisposable
         ref byte start = ref Concrete("AsSpan").GetPinnableReference();
         return MemoryMarshal.CreateSpan(ref Unsafe.As<byte, T>(ref Unsafe.Add(ref start, (nint)(Offset * DType.Size))), (int)Numel);
     }
-
-    string DebuggerText => $"{DType.Name}{Shape}";
 }

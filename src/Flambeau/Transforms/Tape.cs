@@ -79,7 +79,7 @@ internal sealed class Node
     public readonly Shape[] InputShapes;
     public readonly DType[] InputTypes;
     /// <summary>Operators are pulled back latest first; an operand's node is always older than its user's.</summary>
-    public readonly long Sequence = Interlocked.Increment(ref s_sequence);
+    public readonly long Sequence;
     /// <summary>A sink's leaf.</summary>
     public readonly AutogradMeta? Leaf;
     /// <summary>What hooks and retained gradients of each result hang on.</summary>
@@ -98,7 +98,7 @@ internal sealed class Node
     /// <summary>The sink of a leaf.</summary>
     public Node(AutogradMeta leaf)
     {
-        (Leaf, Results) = (leaf, [leaf]);
+        (Leaf, Results, Sequence) = (leaf, [leaf], Interlocked.Increment(ref s_sequence));
         (Inputs, InputOutputs, InputShapes, InputTypes) = ([], [], [], []);
     }
 
@@ -123,6 +123,8 @@ internal sealed class Node
             }
             saves |= op.SavesFor(i);
         }
+        // not before: looking for an operand's node may make it anew, when the base of a view was written to
+        Sequence = Interlocked.Increment(ref s_sequence);
         Results = new AutogradMeta[results.Length];
         for (int i = 0; i < results.Length; i++)
             Results[i] = results[i].Meta = new AutogradMeta { Node = this, Output = i, NodeVersion = results[i].Version };
