@@ -85,7 +85,7 @@ internal static class Comparison
         return null;
     }
 
-    private static double[] Doubles(Theirs t) => t.detach().to(torch.ScalarType.Float64).contiguous().data<double>().ToArray();
+    private static double[] Doubles(Theirs t) => t.numel() == 0 ? [] : t.detach().to(torch.ScalarType.Float64).contiguous().data<double>().ToArray();
 
     // ---- gradients ----
 

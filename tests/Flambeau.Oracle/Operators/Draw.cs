@@ -20,6 +20,9 @@ internal sealed class Draw(int seed)
 
     public Random Random { get; } = new(seed);
 
+    /// <summary>True draws no wrong dimensions: the binding to some functions of PyTorch ends the process where it should throw.</summary>
+    public bool Careful { get; set; }
+
     public int Next(int count) => Random.Next(count);
     public int Next(int low, int high) => Random.Next(low, high + 1);
     public bool Chance(double p) => Random.NextDouble() < p;
@@ -49,14 +52,14 @@ internal sealed class Draw(int seed)
     }
 
     /// <summary>A dimension of a tensor of some rank, counted from either end; now and then none of its own.</summary>
-    public int Dim(int rank) => Chance(0.03) ? Of(rank, -rank - 1, rank + 3) : rank == 0 ? Of(0, -1) : Next(-rank, rank - 1);
+    public int Dim(int rank) => !Careful && Chance(0.03) ? Of(rank, -rank - 1, rank + 3) : rank == 0 ? Of(0, -1) : Next(-rank, rank - 1);
 
     /// <summary>Some dimensions, each once; now and then one twice.</summary>
     public int[] Dims(int rank, int least = 1)
     {
         if (rank == 0) return least == 0 || Chance(0.5) ? [] : [Dim(0)];
         int[] dims = [.. Order(rank).Take(Next(Math.Min(least, rank), rank)).Select(d => Chance(0.4) ? d - rank : d)];
-        return Chance(0.02) && dims.Length > 0 ? [.. dims, dims[0]] : Chance(0.02) ? [.. dims, Dim(rank)] : dims;
+        return Careful ? dims : Chance(0.02) && dims.Length > 0 ? [.. dims, dims[0]] : Chance(0.02) ? [.. dims, Dim(rank)] : dims;
     }
 
     public int[] Order(int rank)

@@ -130,6 +130,6 @@ internal static partial class OperatorTable
             return One(d.Index([n], 7), x => x.BinCount(null, least), x => torch.bincount(x, null, least), Tolerance.Exact, $"{least}");
         }),
         new("Unique", d => new([d.Operand(d.Of(DType.Float32, DType.Int64, DType.Int32, DType.UInt8, DType.Bool), d.Shape(), Values.Tame)],
-            x => { var (v, i, c) = x[0].Unique(); return [v, i, c]; }, x => { var (v, i, c) = x[0].unique(true, true, true); return [v, i, c]; }, Tolerance.Exact, Gradients: false)),
+            x => { var (v, i, c) = x[0].Unique(); return [v, i, c]; }, x => { var (v, i, c) = x[0].unique(true, true, true); return [v, i!, c!]; }, Tolerance.Exact, Gradients: false)),
     ];
 }

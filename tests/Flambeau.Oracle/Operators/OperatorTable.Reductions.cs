@@ -13,8 +13,9 @@ internal static partial class OperatorTable
     private static Tolerance SumOf(Operand x) => Tolerance.Sum(Math.Sqrt(Count(x.Shape)) + 1);
 
     /// <summary>Over several dimensions.</summary>
-    private static Operator R(string name, Reduces ours, TheyReduce theirs, bool exact = false, int least = 1, Func<Draw, DType>? type = null) => new(name, d =>
+    private static Operator R(string name, Reduces ours, TheyReduce theirs, bool exact = false, int least = 1, Func<Draw, DType>? type = null, bool careful = false) => new(name, d =>
     {
+        d.Careful = careful;
         var x = d.Operand((type ?? (e => e.Type()))(d), d.Shape(), Values.Any);
         var (dims, keep) = (d.Dims(x.Shape.Length, least), d.Chance(0.5));
         return One(x, y => ours(y, dims, keep), y => theirs(y, Longs(dims), keep), exact ? Tolerance.Exact : SumOf(x), $"dims {Text(dims)} keep {keep}");
@@ -34,8 +35,8 @@ internal static partial class OperatorTable
         // products of many sixteenths leave the range of the narrow types in different places
         U("Prod of all", x => x.Prod(), x => x.prod(), new(2048), Values.Unit), D("Prod", (x, dim, keep) => x.Prod(dim, keep), (x, dim, keep) => x.prod(dim, keep), values: Values.Tame, type: d => d.Of(DType.Float32, DType.Float64, DType.Int64, DType.Int32, DType.Bool)),
         R("Mean", (x, dims, keep) => x.Mean(dims, keep), (x, dims, keep) => x.mean(dims, keep)), U("Mean of all", x => x.Mean(), x => x.mean(), new(64, 16)),
-        R("Var", (x, dims, keep) => x.Var(dims, 1, keep), (x, dims, keep) => x.var(dims, true, keep)), R("Var without correction", (x, dims, keep) => x.Var(dims, 0, keep), (x, dims, keep) => x.var(dims, false, keep)),
-        R("Std", (x, dims, keep) => x.Std(dims, 1, keep), (x, dims, keep) => x.std(dims, true, keep)), U("Var of all", x => x.Var(), x => x.var(), new(64, 64)), U("Std of all", x => x.Std(), x => x.std(), new(64, 64)),
+        R("Var", (x, dims, keep) => x.Var(dims, 1, keep), (x, dims, keep) => x.var(dims, true, keep), type: d => d.FloatType(), careful: true), R("Var without correction", (x, dims, keep) => x.Var(dims, 0, keep), (x, dims, keep) => x.var(dims, false, keep), type: d => d.FloatType(), careful: true),
+        R("Std", (x, dims, keep) => x.Std(dims, 1, keep), (x, dims, keep) => x.std(dims, true, keep), type: d => d.FloatType(), careful: true), A("Var of all", x => x.Var(), x => x.var(), new(64, 64)), A("Std of all", x => x.Std(), x => x.std(), new(64, 64)),
         R("Amax", (x, dims, keep) => x.Amax(dims, keep), (x, dims, keep) => x.amax(dims, keep), true), R("Amin", (x, dims, keep) => x.Amin(dims, keep), (x, dims, keep) => x.amin(dims, keep), true),
         U("Max of all", x => x.Max(), x => x.max(), Tolerance.Exact), U("Min of all", x => x.Min(), x => x.min(), Tolerance.Exact),
         D("Max values", (x, dim, keep) => x.Max(dim, keep).Values, (x, dim, keep) => x.max(dim, keep).Item1, true), D("Min values", (x, dim, keep) => x.Min(dim, keep).Values, (x, dim, keep) => x.min(dim, keep).Item1, true),

@@ -85,7 +85,7 @@ internal static partial class OperatorTable
             var operands = Enumerable.Range(0, d.Next(1, 3)).Select(_ => d.Operand(type, d.Chance(0.9) ? [d.Size()] : d.Shape(0, 2).Where(n => n < 9).ToArray())).ToArray();
             return new(operands, x => Ours.Meshgrid(x), x => torch.meshgrid(x), Tolerance.Exact);
         }),
-        V("BroadcastTo", (d, s) => { long[] to = [.. d.Chance(0.4) ? [2L] : [], .. s.Select(n => n == 1 ? d.Size() : n)]; return (x => [x.BroadcastTo(to)], x => [x.broadcast_to(to)], Text(to)); }),
+        V("BroadcastTo", (d, s) => { long[] to = [.. d.Chance(0.4) ? [2L] : Array.Empty<long>(), .. s.Select(n => n == 1 ? d.Size() : n)]; return (x => [x.BroadcastTo(to)], x => [x.broadcast_to(to)], Text(to)); }),
         V("Repeat", (d, s) => { long[] n = [.. Enumerable.Range(0, Math.Max(0, s.Length + d.Next(d.Chance(0.05) ? -1 : 0, 1))).Select(_ => (long)d.Next(0, 3))]; return (x => [x.Repeat(n)], x => [x.repeat(n)], Text(n)); }),
         V("Tile", (d, s) => { long[] n = [.. Enumerable.Range(0, d.Next(0, 4)).Select(_ => (long)d.Next(0, 3))]; return (x => [x.Tile(n)], x => [x.tile(n)], Text(n)); }),
         V("RepeatInterleave", (d, s) => { var (n, a) = (d.Next(0, 3), d.Chance(0.3) ? (int?)null : d.Dim(s.Length)); return (x => [x.RepeatInterleave(n, a)], x => [x.repeat_interleave(n, a)], $"{n}, {a}"); }),
