@@ -462,7 +462,7 @@ namespace Flambeau
             public Tensor LogSumExp(int dim, bool keepDim = false) => x.LogSumExp([dim], keepDim);
 
             /// <summary>Running sums along one dimension (PyTorch: <c>cumsum</c>).</summary>
-            public Tensor Cumsum(int dim) => x.Rank == 0 ? x.Clone() : CumsumOp.Instance.Apply(x.MoveDim(dim, -1)).MoveDim(-1, dim);
+            public Tensor Cumsum(int dim) => x.Rank == 0 ? x.Reshape(1).Cumsum(dim).Reshape(Shape.Scalar) : CumsumOp.Instance.Apply(x.MoveDim(dim, -1)).MoveDim(-1, dim);
         }
 
         // √x whose derivative at 0 is taken as 0: a standard deviation or norm of nothing but zeros
@@ -475,16 +475,16 @@ namespace Flambeau
 
         static Tensor ArgExtreme(Tensor x, int dim, bool keepDim, bool largest)
         {
-            if (x.Rank == 0) return Tensor.Zeros(Shape.Scalar, DType.Int64);
             int d = x.Shape.Normalize(dim, largest ? "ArgMax" : "ArgMin");
+            if (x.Rank == 0) return Tensor.Zeros(Shape.Scalar, DType.Int64);
             var y = new ArgExtremeOp(largest).Apply(x.MoveDim(d, -1));
             return keepDim ? y.Unsqueeze(d) : y;
         }
 
         static (Tensor, Tensor) Extreme(Tensor x, int dim, bool keepDim, bool largest)
         {
-            if (x.Rank == 0) return (x, Tensor.Zeros(Shape.Scalar, DType.Int64));
             var indices = ArgExtreme(x, dim, keepDim: true, largest);
+            if (x.Rank == 0) return (x, indices);
             var values = x.Gather(dim, indices);
             return keepDim ? (values, indices) : (values.Squeeze(dim), indices.Squeeze(dim));
         }
