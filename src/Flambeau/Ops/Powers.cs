@@ -123,7 +123,7 @@ namespace Flambeau
             /// <summary>Pow in place.</summary>
             public Tensor Pow_(Scalar exponent) => exponent.Equals(2) ? Elementwise.InPlace<Square>(x) : x.Pow_(Exponent(x, exponent));
             /// <summary>x² (PyTorch: <c>square</c>).</summary>
-            public Tensor Square() => Elementwise.Apply<Square>(x);
+            public Tensor Square() => Elementwise.Apply<Square>(x.DType == DType.Bool ? x.To(DType.Int64) : x);
             /// <summary>Square in place (PyTorch: <c>square_</c>).</summary>
             public Tensor Square_() => Elementwise.InPlace<Square>(x);
             /// <summary>√x (PyTorch: <c>sqrt</c>).</summary>
