@@ -20,20 +20,20 @@ namespace Flambeau.Ops
         public static S Body<S>(S x, S y) where S : IReal<S> => S.Min(x, y);
     }
 
-    /// <summary>The larger of x and y, the other one where one is NaN.</summary>
+    /// <summary>The larger of x and y, the other one where one is NaN. At ties the gradient passes to x.</summary>
     public readonly struct Fmax : IBinary
     {
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Body<S>(S x, S y) where S : IReal<S> => S.Select(S.Equal(y, y), S.Select(S.Equal(x, x), S.Max(x, y), y), x);
+        public static S Body<S>(S x, S y) where S : IReal<S> => S.Select(S.Equal(y, y), S.Select(S.Equal(x, x), S.Select(x >= y, x, y), y), x);
     }
 
-    /// <summary>The smaller of x and y, the other one where one is NaN.</summary>
+    /// <summary>The smaller of x and y, the other one where one is NaN. At ties the gradient passes to x.</summary>
     public readonly struct Fmin : IBinary
     {
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Body<S>(S x, S y) where S : IReal<S> => S.Select(S.Equal(y, y), S.Select(S.Equal(x, x), S.Min(x, y), y), x);
+        public static S Body<S>(S x, S y) where S : IReal<S> => S.Select(S.Equal(y, y), S.Select(S.Equal(x, x), S.Select(x <= y, x, y), y), x);
     }
 
     /// <summary>x, but at least y; NaN if either is. The gradient passes to x where x ≥ y.</summary>
