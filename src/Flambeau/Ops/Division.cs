@@ -23,6 +23,16 @@ namespace Flambeau.Ops
         }
     }
 
+    /// <summary>x ÷ y without its fraction, in floating point; derivative 0.</summary>
+    public readonly struct TruncDivide : IBinary
+    {
+        /// <inheritdoc/>
+        public static (double Low, double High) Domain => (0.5, 2.5);
+        /// <inheritdoc/>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static S Body<S>(S x, S y) where S : IReal<S> => S.StopGradient(S.Truncate(x / y));
+    }
+
     /// <summary>x − y · ⌊x ÷ y⌋: the sign of y, as Python's <c>%</c>; derivatives 1 and −⌊x ÷ y⌋.</summary>
     public readonly struct Remainder : IBinary
     {
@@ -146,7 +156,7 @@ namespace Flambeau
             /// <summary>Fmod in place.</summary>
             public Tensor Fmod_(Scalar y) => x.Fmod_(Tensor.Wrap(y));
             /// <summary>trunc(x ÷ y); whole numbers stay whole and refuse zero divisors (PyTorch: <c>div(y, rounding_mode="trunc")</c>).</summary>
-            public Tensor TruncDivide(Tensor y) => Whole(x, y) ? Elementwise.ApplyInteger<IntegerTruncDivide>(x, y) : (x / y).Trunc();
+            public Tensor TruncDivide(Tensor y) => Whole(x, y) ? Elementwise.ApplyInteger<IntegerTruncDivide>(x, y) : Elementwise.Apply<TruncDivide>(x, y);
             /// <summary>trunc(x ÷ y).</summary>
             public Tensor TruncDivide(Scalar y) => x.TruncDivide(Tensor.Wrap(y));
         }
