@@ -190,7 +190,10 @@ namespace Flambeau
                 if (isCausal) mask = CausalMask(scores.Shape[^2], scores.Shape[^1]);
                 // a mask is added, as 0 and -∞: addition needs no pass of its own backward
                 if (mask is not null) scores += mask.DType == DType.Bool ? Tensor.Zeros(mask.Shape, scores.DType).MaskedFill(mask.LogicalNot(), double.NegativeInfinity) : mask;
-                var y = scores.Softmax(-1).Dropout(dropout, dropout > 0, generator).MatMul(v);
+                // a query that may see no key at all: its weights are 0, not the NaN of a softmax of nothing but -∞
+                var blind = mask is null || isCausal ? null : scores.Eq(double.NegativeInfinity).All(-1, keepDim: true);
+                var weights = blind is null ? scores.Softmax(-1) : scores.MaskedFill(blind, 0).Softmax(-1).MaskedFill(blind, 0);
+                var y = weights.Dropout(dropout, dropout > 0, generator).MatMul(v);
                 return grouped ? y.Flatten(-4, -3) : y;
             }
         }
