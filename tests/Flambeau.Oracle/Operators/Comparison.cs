@@ -38,7 +38,7 @@ internal static class Comparison
         if (y.Length != t.Length) return new($"{y.Length} results, PyTorch has {t.Length}");
         for (var i = 0; i < y.Length; i++)
             if (Results(y[i], t[i], c.Tolerance, y.Length > 1 ? $"result {i}: " : "") is { } complaint) return new(complaint);
-        if (!c.Gradients || !c.Operands.Any(o => o.Type.IsFloatingPoint)) return new(null);
+        if (!c.Gradients || !c.Operands.Any(o => o.Varies)) return new(null);
         return Gradients(c, ours.Value, theirs.Value, seed);
     }
 
@@ -48,7 +48,7 @@ internal static class Comparison
         var bases = Array.ConvertAll(operands, o => make(o));
         if (gradients)
             for (var i = 0; i < bases.Length; i++)
-                if (operands[i].Type.IsFloatingPoint) require(bases[i], true);
+                if (operands[i].Varies) require(bases[i], true);
         return (bases, call([.. operands.Zip(bases, view)]));
     }
 
@@ -112,7 +112,7 @@ internal static class Comparison
         var coarsest = c.Operands.Select(o => o.Type).Concat(ours.Results.Select(y => y.DType)).Where(t => t.IsFloatingPoint).MaxBy(Types.Epsilon);
         for (var k = 0; k < c.Operands.Length; k++)
         {
-            if (!c.Operands[k].Type.IsFloatingPoint) continue;
+            if (!c.Operands[k].Varies) continue;
             var (a, b) = (ours.Bases[k].Grad, theirs.Bases[k].grad);
             var zero = new double[c.Operands[k].Values.Length];
             var (mine, yours) = (a is null ? zero : a.ToArray<double>(), b is null ? zero : Doubles(b));

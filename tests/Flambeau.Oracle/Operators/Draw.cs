@@ -47,7 +47,7 @@ internal sealed class Draw(int seed)
         var partner = shape[(Chance(0.3) ? Next(shape.Length + 1) : 0)..];
         for (var i = 0; i < partner.Length; i++)
             if (Chance(0.25)) partner[i] = 1;
-        if (partner.Length > 0 && Chance(0.04)) partner[Next(partner.Length)] += 1;
+        if (!Careful && partner.Length > 0 && Chance(0.04)) partner[Next(partner.Length)] += 1;
         return Chance(0.05) ? [.. Shape(1, 2), .. partner] : partner;
     }
 

@@ -17,6 +17,12 @@ internal enum Layout { Contiguous, Permuted, Stepped, Narrowed, Expanded }
 /// <param name="Values">The base's elements, row-major, all exact in <paramref name="Type"/>.</param>
 internal sealed record Operand(DType Type, long[] Shape, Layout Layout, int Dim, int[] Order, double[] Values)
 {
+    /// <summary>True for operands that are held fixed: class weights.</summary>
+    public bool IsFixed { get; init; }
+
+    /// <summary>True if a gradient is asked for.</summary>
+    public bool Varies => Type.IsFloatingPoint && !IsFixed;
+
     /// <summary>The base tensor's shape.</summary>
     public static long[] BaseShape(long[] shape, Layout layout, int dim, int[] order)
     {

@@ -15,12 +15,12 @@ internal static partial class OperatorTable
     private static Operator A(string name, Func<Ours, Ours> ours, Func<Theirs, Theirs> theirs, Tolerance? tolerance = null) =>
         new(name, d => One(d.Operand(d.FloatType(), d.Shape(), Values.Any), ours, theirs, tolerance ?? Tolerance.Function));
 
-    private static Operator B(string name, Func<Ours, Ours, Ours> ours, Func<Theirs, Theirs, Theirs> theirs, Tolerance? tolerance = null, Func<Draw, DType>? type = null, Values values = Values.Any) =>
+    private static Operator B(string name, Func<Ours, Ours, Ours> ours, Func<Theirs, Theirs, Theirs> theirs, Tolerance? tolerance = null, Func<Draw, DType>? type = null, Values values = Values.Any, bool gradients = true, bool oneType = false) =>
         new(name, d =>
         {
             var (t, shape) = ((type ?? (e => e.Type()))(d), d.Shape());
-            var other = type is null ? d.PartnerType(t) : d.Chance(0.7) ? t : type(d);
-            return Two(d.Operand(t, shape, values), d.Operand(other, d.Partner(shape), values), ours, theirs, tolerance ?? Tolerance.Exact);
+            var other = oneType ? t : type is null ? d.PartnerType(t) : d.Chance(0.7) ? t : type(d);
+            return Two(d.Operand(t, shape, values), d.Operand(other, d.Partner(shape), values), ours, theirs, tolerance ?? Tolerance.Exact) with { Gradients = gradients };
         });
 
     /// <summary>A tensor and a number.</summary>
@@ -68,7 +68,7 @@ internal static partial class OperatorTable
         B("Pow", (x, y) => x.Pow(y), (x, y) => x.pow(y), new(64, 1)), N("Pow a number", (x, s) => x.Pow(s), (x, s) => x.pow(s), new(64, 1)), B("Pow of positive numbers", (x, y) => x.Pow(y), (x, y) => x.pow(y), new(64, 1), values: Values.Positive),
         B("Remainder", (x, y) => x.Remainder(y), (x, y) => x.remainder(y), Tolerance.Function), B("Fmod", (x, y) => x.Fmod(y), (x, y) => x.fmod(y), Tolerance.Function),
         N("Remainder by a number", (x, s) => x.Remainder(s), (x, s) => x.remainder(s), Tolerance.Function), N("Fmod by a number", (x, s) => x.Fmod(s), (x, s) => x.fmod(s), Tolerance.Function),
-        B("FloorDivide", (x, y) => x.FloorDivide(y), (x, y) => x.floor_divide(y)), B("TruncDivide", (x, y) => x.TruncDivide(y), (x, y) => x.div(y, torch.RoundingMode.trunc)),
+        B("FloorDivide", (x, y) => x.FloorDivide(y), (x, y) => x.floor_divide(y), gradients: false), B("TruncDivide", (x, y) => x.TruncDivide(y), (x, y) => x.div(y, torch.RoundingMode.trunc)),
         N("FloorDivide by a number", (x, s) => x.FloorDivide(s), (x, s) => x.div(s, torch.RoundingMode.floor)),
         B("Eq", (x, y) => x.Eq(y), (x, y) => x.eq(y)), B("Ne", (x, y) => x.Ne(y), (x, y) => x.ne(y)), B("Lt", (x, y) => x < y, (x, y) => x.lt(y)), B("Le", (x, y) => x <= y, (x, y) => x.le(y)),
         B("Gt", (x, y) => x > y, (x, y) => x.gt(y)), B("Ge", (x, y) => x >= y, (x, y) => x.ge(y)),
@@ -76,11 +76,11 @@ internal static partial class OperatorTable
         B("Maximum", (x, y) => x.Maximum(y), (x, y) => x.maximum(y)), B("Minimum", (x, y) => x.Minimum(y), (x, y) => x.minimum(y)), B("Fmax", (x, y) => x.Fmax(y), (x, y) => x.fmax(y)), B("Fmin", (x, y) => x.Fmin(y), (x, y) => x.fmin(y)),
         N("ClampMin", (x, s) => x.ClampMin(s), (x, s) => x.clamp_min(s)), N("ClampMax", (x, s) => x.ClampMax(s), (x, s) => x.clamp_max(s)), N("Clamp", (x, s) => x.Clamp(s, 2), (x, s) => x.clamp(s, (TorchSharp.Scalar)2)),
         B("Atan2", (x, y) => x.Atan2(y), (x, y) => x.atan2(y), Tolerance.Function), B("Xlogy", (x, y) => x.Xlogy(y), (x, y) => x.xlogy(y), Tolerance.Function), B("LogAddExp", (x, y) => x.LogAddExp(y), (x, y) => x.logaddexp(y), Tolerance.Function, d => d.FloatType()),
-        B("Heaviside", (x, y) => x.Heaviside(y), (x, y) => x.heaviside(y)),
+        B("Heaviside", (x, y) => x.Heaviside(y), (x, y) => x.heaviside(y), gradients: false, oneType: true),
         B("LogicalAnd", (x, y) => x.LogicalAnd(y), (x, y) => x.logical_and(y)), B("LogicalOr", (x, y) => x.LogicalOr(y), (x, y) => x.logical_or(y)), B("LogicalXor", (x, y) => x.LogicalXor(y), (x, y) => x.logical_xor(y)),
         B("BitwiseAnd", (x, y) => x & y, (x, y) => x.bitwise_and(y)), B("BitwiseOr", (x, y) => x | y, (x, y) => x.bitwise_or(y)), B("BitwiseXor", (x, y) => x ^ y, (x, y) => x.bitwise_xor(y)),
         B("LeftShift", (x, y) => x.LeftShift(y), (x, y) => x.bitwise_left_shift(y), type: d => d.WholeType(), values: Values.Positive), B("RightShift", (x, y) => x.RightShift(y), (x, y) => x.bitwise_right_shift(y), type: d => d.WholeType(), values: Values.Positive),
-        B("IsClose", (x, y) => x.IsClose(y, 0.1, 0.1, true), (x, y) => x.isclose(y, 0.1, 0.1, true), type: d => d.FloatType()),
+        B("IsClose", (x, y) => x.IsClose(y, 0.1, 0.1, true), (x, y) => x.isclose(y, 0.1, 0.1, true), type: d => d.FloatType(), oneType: true),
         B("Add_", (x, y) => x.Clone().Add_(y), (x, y) => x.clone().add_(y)), B("Mul_", (x, y) => x.Clone().Mul_(y), (x, y) => x.clone().mul_(y)), B("Div_", (x, y) => x.Clone().Div_(y), (x, y) => x.clone().div_(y)),
         B("Copy_", (x, y) => x.Clone().Copy_(y), (x, y) => x.clone().copy_(y), values: Values.Positive),
     ];
@@ -103,7 +103,7 @@ internal static partial class OperatorTable
         new("Lerp", d =>
         {
             var (type, shape) = (d.FloatType(), d.Shape());
-            Operand[] operands = [d.Operand(type, shape), d.Operand(d.Chance(0.95) ? type : d.Type(), d.Partner(shape)), d.Operand(d.Chance(0.95) ? type : d.Type(), d.Partner(shape))];
+            Operand[] operands = [d.Operand(type, shape), d.Operand(type, d.Partner(shape)), d.Operand(type, d.Partner(shape))];
             return new(operands, x => [x[0].Lerp(x[1], x[2])], x => [x[0].lerp(x[1], x[2])], new(16, 16));
         }),
         new("Clamp by tensors", d =>
@@ -126,7 +126,7 @@ internal static partial class OperatorTable
         A("Relu", x => x.Relu(), x => F.relu(x), Tolerance.Exact), A("Relu6", x => x.Relu6(), x => F.relu6(x), Tolerance.Exact), A("LeakyRelu", x => x.LeakyRelu(0.25), x => F.leaky_relu(x, 0.25), Tolerance.Exact),
         A("Elu", x => x.Elu(0.7), x => F.elu(x, 0.7)), A("Celu", x => x.Celu(0.7), x => F.celu(x, 0.7)), A("Selu", x => x.Selu(), x => F.selu(x)),
         A("Gelu", x => x.Gelu(), x => F.gelu(x)), A("Gelu by tanh", x => x.Gelu(GeluApproximation.Tanh), x => F.gelu(x, TorchSharp.Modules.GELU.Approximate.tanh)),
-        A("Silu", x => x.Silu(), x => F.silu(x)), A("Mish", x => x.Mish(), x => F.mish(x)), A("Hardtanh", x => x.Hardtanh(-0.5, 1.5), x => F.hardtanh(x, -0.5, 1.5), Tolerance.Exact),
+        A("Silu", x => x.Silu(), x => F.silu(x)), A("Mish", x => x.Mish(), x => F.mish(x)), A("Hardtanh", x => x.Hardtanh(-0.51, 1.53), x => x.clamp(-0.51, 1.53), Tolerance.Exact),
         A("Hardswish", x => x.Hardswish(), x => F.hardswish(x)), A("Hardsigmoid", x => x.Hardsigmoid(), x => F.hardsigmoid(x)), A("Softsign", x => x.Softsign(), x => F.softsign(x)),
         A("Softplus", x => x.Softplus(2, 3), x => F.softplus(x, 2, 3)), A("Threshold", x => x.Threshold(0.5, -1), x => F.threshold(x, 0.5, -1), Tolerance.Exact),
         A("Hardshrink", x => x.Hardshrink(0.5), x => F.hardshrink(x, 0.5), Tolerance.Exact), A("Softshrink", x => x.Softshrink(0.5), x => F.softshrink(x, 0.5), Tolerance.Exact),

@@ -60,7 +60,7 @@ internal static partial class OperatorTable
         new("Embedding", d =>
         {
             var table = d.Operand(d.FloatType(), [d.Next(1, 9), d.Next(0, 70)], Values.Tame);
-            return Two(table, d.Index(d.Shape(0, 3).Select(n => Math.Min(n, 9)).ToArray(), table.Shape[0]), (w, i) => i.Embedding(w), (w, i) => w[i], Tolerance.Exact);
+            return Two(table, d.Index(d.Shape(0, 3).Select(n => Math.Min(n, 9)).ToArray(), table.Shape[0]), (w, i) => i.Embedding(w), (w, i) => w.index_select(0, i.reshape(-1)).reshape([.. i.shape, w.shape[1]]), Tolerance.Exact);
         }),
         new("IndexPut", d =>
         {

@@ -8,12 +8,13 @@ using Theirs = TorchSharp.torch.Tensor;
 
 internal static partial class OperatorTable
 {
-    private static Operator P(string name, Func<Draw, (long[] X, long[] Y)> shapes, Func<Ours, Ours, Ours> ours, Func<Theirs, Theirs, Theirs> theirs) => new(name, d =>
+    private static Operator P(string name, Func<Draw, (long[] X, long[] Y)> shapes, Func<Ours, Ours, Ours> ours, Func<Theirs, Theirs, Theirs> theirs, bool careful = false) => new(name, d =>
     {
-        var type = d.Chance(0.8) ? d.FloatType() : d.Type();
+        d.Careful = careful;
+        var type = careful ? d.Of(DType.Float32, DType.Float64) : d.Chance(0.8) ? d.FloatType() : d.Type();
         var (x, y) = shapes(d);
-        if (d.Chance(0.04) && x.Length > 0) x[d.Next(x.Length)] += 1;
-        return Two(d.Operand(type, x, Values.Tame), d.Operand(d.Chance(0.97) ? type : d.Type(), y, Values.Tame), ours, theirs, Products64);
+        if (!careful && d.Chance(0.04) && x.Length > 0) x[d.Next(x.Length)] += 1;
+        return Two(d.Operand(type, x, Values.Tame), d.Operand(careful || d.Chance(0.97) ? type : d.Type(), y, Values.Tame), ours, theirs, Products64);
     });
 
     // sums of products of numbers up to 4
@@ -38,7 +39,7 @@ internal static partial class OperatorTable
 
     private static Operator[] Products =>
     [
-        P("MatMul", MatMulShapes, (x, y) => x.MatMul(y), (x, y) => x.matmul(y)),
+        P("MatMul", MatMulShapes, (x, y) => x.MatMul(y), (x, y) => x.matmul(y), careful: true),
         P("Mm", d => { var k = Inner(d); return ([Inner(d), k], [k, Inner(d)]); }, (x, y) => x.Mm(y), (x, y) => x.mm(y)),
         P("Bmm", d => { long b = d.Next(1, 3), k = Inner(d); return ([b, Inner(d), k], [b, k, Inner(d)]); }, (x, y) => x.Bmm(y), (x, y) => x.bmm(y)),
         P("Mv", d => { var k = Inner(d); return ([Inner(d), k], [k]); }, (x, y) => x.Mv(y), (x, y) => x.mv(y)),
@@ -83,11 +84,11 @@ internal static partial class OperatorTable
         var (mine, yours) = d.Of(LossReductions);
         var rest = d.Shape(0, 2).Select(n => Math.Min(n, 6)).ToArray();
         var batch = d.Next(1, 4);
-        var (shape, target) = d.Chance(0.15) ? ([classes], Array.Empty<long>()) : (new long[] { batch, classes }.Concat(rest).ToArray(), new long[] { batch }.Concat(rest).ToArray());
+        var (shape, target) = !logs && d.Chance(0.15) ? ([classes], Array.Empty<long>()) : (new long[] { batch, classes }.Concat(rest).ToArray(), new long[] { batch }.Concat(rest).ToArray());
         var x = d.Operand(type, shape, Values.Tame);
         var t = d.Index(target, classes);
         if (!logs && t.Values.Length > 0 && d.Chance(0.3)) t.Values[0] = -100;
-        Operand[] operands = [x, t, .. d.Chance(0.4) ? [d.Operand(type, [classes], Values.Positive)] : Array.Empty<Operand>()];
+        Operand[] operands = [x, t, .. d.Chance(0.4) ? [d.Operand(type, [classes], Values.Positive) with { IsFixed = true }] : Array.Empty<Operand>()];
         return logs
             ? new(operands, o => [o[0].NllLoss(o[1], o.Length > 2 ? o[2] : null, reduction: mine)], o => [F.nll_loss(o[0], o[1], o.Length > 2 ? o[2] : null, yours)], SumOf(x), $"{mine}")
             : new(operands, o => [o[0].CrossEntropy(o[1], o.Length > 2 ? o[2] : null, labelSmoothing: smoothing, reduction: mine)],

@@ -35,7 +35,7 @@ internal static partial class OperatorTable
         V("View", (d, s) => { var to = Refactored(d, s); return (x => [x.View(to)], x => [x.view(to)], Text(to)); }),
         V("Reshape", (d, s) => { var to = Refactored(d, s); return (x => [x.Reshape(to)], x => [x.reshape(to)], Text(to)); }),
         V("Flatten", (d, s) => { var (a, b) = (d.Dim(s.Length), d.Dim(s.Length)); return (x => [x.Flatten(a, b)], x => [x.flatten(a, b)], $"{a}, {b}"); }),
-        V("Unflatten", (d, s) => { var (a, to) = (d.Dim(s.Length), d.Of<long[]>([2, -1], [1, -1], [-1, 3], [2, 2], [1, 1, -1])); return (x => [x.Unflatten(a, to)], x => [x.unflatten(a, to)], $"{a}, {Text(to)}"); }, 1),
+        V("Unflatten", (d, s) => { var (a, to) = (d.Next(Math.Max(1, s.Length)), d.Of<long[]>([2, -1], [1, -1], [-1, 3], [2, 2], [1, 1, -1])); return (x => [x.Unflatten(a, to)], x => [x.unflatten(a, to)], $"{a}, {Text(to)}"); }, 1),
         V("Expand", (d, s) => { long[] to = [.. d.Chance(0.4) ? d.Shape(1, 2).Where(n => n < 9) : [], .. s.Select(n => d.Chance(0.3) ? -1 : n == 1 ? d.Size() : n)]; return (x => [x.Expand(to)], x => [x.expand(to)], Text(to)); }),
         V("Unsqueeze", (d, s) => { var a = d.Dim(s.Length + 1); return (x => [x.Unsqueeze(a)], x => [x.unsqueeze(a)], $"{a}"); }),
         V("Squeeze", (d, s) => { var a = d.Dim(s.Length); return (x => [x.Squeeze(a)], x => [x.squeeze(a)], $"{a}"); }),
