@@ -43,13 +43,13 @@ internal interface IChoice
 /// <summary>Taken.</summary>
 internal readonly struct Yes : IChoice
 {
-    public static bool Value => true;
+    public static bool Value { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => true; }
 }
 
 /// <summary>Not taken.</summary>
 internal readonly struct No : IChoice
 {
-    public static bool Value => false;
+    public static bool Value { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => false; }
 }
 
 /// <summary>
