@@ -16,8 +16,8 @@ internal sealed record Case(string Name, Unit Unit)
     /// <summary>Prepares our side, and gives a function from seconds to a raw figure. Null where only the peer is measured.</summary>
     public Func<Func<double, double>>? Ours { get; init; }
 
-    /// <summary>The peer's raw figure.</summary>
-    public required Func<PeerQuestion, double> Peer { get; init; }
+    /// <summary>The peer's raw figure. Null where there is nothing to compare with.</summary>
+    public Func<PeerQuestion, double>? Peer { get; init; }
 
     /// <summary>Our side as an action to time: prepares it, and gives the action.</summary>
     public static Func<Func<double, double>> Timed(Func<Action> prepare) => () =>

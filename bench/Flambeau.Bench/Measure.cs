@@ -9,6 +9,7 @@ internal static class Measure
     /// <summary>One row against the fastest face; without a side of ours, one row for each face; without a peer, our figure alone.</summary>
     public static IEnumerable<Row> Run(string suite, Case @case, IReadOnlyList<TorchProcess> peers, Options options)
     {
+        if (@case.Peer is null) peers = [];
         var ours = @case.Ours?.Invoke();
         var ourFigures = new List<double>();
         var peerFigures = peers.ToDictionary(peer => peer, _ => new List<double>());
@@ -17,7 +18,7 @@ internal static class Measure
             if (ours is not null) ourFigures.Add(@case.Unit.Of(ours(options.Seconds), @case.Work));
             // Every other round backwards, so that a slow drift favours no face.
             foreach (var peer in round % 2 == 0 ? peers : peers.Reverse())
-                peerFigures[peer].Add(@case.Unit.Of(@case.Peer(new(peer, options.Threads, @case.DType, options.Seconds)), @case.Work));
+                peerFigures[peer].Add(@case.Unit.Of(@case.Peer!(new(peer, options.Threads, @case.DType, options.Seconds)), @case.Work));
         }
 
         var limit = @case.Limit?.Invoke();

@@ -3,10 +3,10 @@ using Flambeau.Bench;
 using Flambeau.Bench.Suites;
 
 // dotnet run -c Release --project bench/Flambeau.Bench -- SUITE [--json] [--threads N] [--face FACE] [--filter TEXT] [--seconds S] [--rounds R]
-ISuite[] comparisons = [new PeerSuite()];
+ISuite[] comparisons = [new EagerSuite(), new GemmSuite(), new TrainSuite(), new StartupSuite(), new MemorySuite(), new PeerSuite()];
 
 // Suites that compare with something other than PyTorch.
-var others = new Dictionary<string, Func<bool, int>>();
+var others = new Dictionary<string, Func<bool, int>> { ["ulp"] = UlpSuite.Run };
 
 var suite = new Argument<string>("suite") { Description = "What to measure." };
 suite.AcceptOnlyFromAmong([.. comparisons.Select(s => s.Name), .. others.Keys]);
@@ -26,6 +26,7 @@ root.SetAction(arguments =>
     var options = new Options(
         arguments.GetValue(json), arguments.GetValue(threads), arguments.GetValue(face)!, arguments.GetValue(filter)!,
         arguments.GetValue(seconds), arguments.GetValue(rounds));
+    Flambeau.Settings.Threads = options.Threads;
     return Comparison.Run(comparisons.Single(s => s.Name == name), options);
 });
 return root.Parse(args).Invoke();

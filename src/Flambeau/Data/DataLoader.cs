@@ -62,7 +62,7 @@ public sealed class DataLoader<T, TBatch> : IEnumerable<TBatch>
     public LoaderState State { get; private set; }
 
     /// <summary>Batches an epoch.</summary>
-    public long Count => Batches(_options.Sampler.Order(_dataset.Count, State.Seed, State.Epoch).Count);
+    public long Count => Batches(_options.Sampler.Taken(_dataset.Count));
 
     /// <summary>Goes on from a saved place, at the next enumeration.</summary>
     public void LoadState(LoaderState state)

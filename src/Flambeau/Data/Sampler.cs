@@ -13,6 +13,9 @@ public abstract class Sampler
     /// <summary>The order of an epoch over <paramref name="count"/> samples.</summary>
     public abstract SampleOrder Order(long count, ulong seed, long epoch);
 
+    /// <summary>How many samples an epoch takes of <paramref name="count"/>.</summary>
+    public virtual long Taken(long count) => count;
+
     /// <summary>One after another.</summary>
     public static Sampler Sequential { get; } = new SequentialSampler();
 
@@ -27,11 +30,12 @@ public abstract class Sampler
     /// <param name="draws">How many samples an epoch takes.</param>
     public static Sampler Weighted(IEnumerable<double> weights, long draws) => new WeightedSampler([.. weights], draws);
 
-    /// <summary>The random numbers of a seed and an epoch.</summary>
-    internal static (ulong, ulong) Words(ulong seed, long epoch, long i)
+    // a random word for each place of an epoch; the key differs from that of a generator with the same seed
+    static ulong Word(ulong seed, long epoch, long i)
     {
-        var (a, b, c, d) = Philox.Block(seed, (ulong)epoch, (ulong)i);
-        return (a | (ulong)b << 32, c | (ulong)d << 32);
+        const ulong Own = 0x9E3779B97F4A7C15;
+        var (a, b, _, _) = Philox.Block(seed ^ Own, (ulong)epoch, (ulong)i);
+        return a | (ulong)b << 32;
     }
 
     // Fisher and Yates: every order is equally likely, up to 2⁻⁶⁴ · count
@@ -41,7 +45,7 @@ public abstract class Sampler
         for (long i = 0; i < count; i++) order[i] = i;
         for (long i = count - 1; i > 0; i--)
         {
-            long j = (long)Math.BigMul(Words(seed, epoch, i).Item1, (ulong)i + 1, out _);
+            long j = (long)Math.BigMul(Word(seed, epoch, i), (ulong)i + 1, out _);
             (order[i], order[j]) = (order[j], order[i]);
         }
         return order;
@@ -63,6 +67,8 @@ public abstract class Sampler
 
     sealed class SubsetSampler(long[] indices, bool shuffle) : Sampler
     {
+        public override long Taken(long count) => indices.Length;
+
         public override SampleOrder Order(long count, ulong seed, long epoch)
         {
             foreach (long i in indices)
@@ -91,10 +97,12 @@ public abstract class Sampler
             if (!(sum > 0) || draws < 0) throw new FlambeauException($"Sampler.Weighted: needs a positive weight and a number of draws that is not negative, got a sum of {sum} and {draws} draws");
         }
 
+        public override long Taken(long count) => _draws;
+
         public override SampleOrder Order(long count, ulong seed, long epoch)
         {
             if (count != _sums.Length) throw new FlambeauException($"Sampler.Weighted: {_sums.Length} weights for {count} samples");
-            return new(_draws, i => Draw((Words(seed, epoch, i).Item1 >> 11) * (1.0 / (1L << 53))));
+            return new(_draws, i => Draw((Word(seed, epoch, i) >> 11) * (1.0 / (1L << 53))));
         }
 
         // the first place whose running sum exceeds the drawn number: never one of weight 0

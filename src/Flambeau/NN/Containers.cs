@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Flambeau.NN;
 
@@ -9,6 +10,7 @@ public sealed class Sequential : Module<Tensor, Tensor>, IReadOnlyList<Module<Te
     readonly List<(string Name, Module<Tensor, Tensor> Module)> _modules = [];
 
     /// <summary>The given modules: <c>new Sequential(new Linear(2, 8), new ReLU(), new Linear(8, 1))</c>.</summary>
+    [OverloadResolutionPriority(1)]
     public Sequential(params IEnumerable<Module<Tensor, Tensor>> modules)
     {
         foreach (var module in modules) Add(module);

@@ -42,7 +42,8 @@ public abstract partial class Module
     public IEnumerable<(string Name, Module Module)> NamedModules()
     {
         var seen = new HashSet<Module>(ReferenceEqualityComparer.Instance);
-        return Walk("", []).Where(m => seen.Add(m.Module));
+        foreach (var m in Walk("", null))
+            if (seen.Add(m.Module)) yield return m;
     }
 
     /// <summary>This module and all below, each once (PyTorch: <c>modules</c>).</summary>
@@ -68,26 +69,29 @@ public abstract partial class Module
 
     IEnumerable<(string, Tensor)> Distinct(bool recurse, Func<TensorSlot, bool> wanted)
     {
+        // an iterator: each enumeration begins anew
         var seen = new HashSet<Tensor>(ReferenceEqualityComparer.Instance);
-        return Slots(recurse).Where(s => wanted(s.Slot) && seen.Add(s.Slot.Value)).Select(s => (s.Path, s.Slot.Value));
+        foreach (var (path, slot) in Slots(recurse))
+            if (wanted(slot) && seen.Add(slot.Value)) yield return (path, slot.Value);
     }
 
     // every tensor under every name it has
     internal IEnumerable<(string Path, TensorSlot Slot)> Slots(bool recurse = true) =>
-        from m in recurse ? Walk("", []) : [("", this)]
+        from m in recurse ? Walk("", null) : [("", this)]
         from slot in m.Module.OwnTensors()
         select (Join(m.Path, slot.Name), slot);
 
+    sealed record Ancestors(Module Module, Ancestors? Above);
+
     // parents first; a module held twice appears under both names
-    IEnumerable<(string Path, Module Module)> Walk(string path, List<Module> above)
+    IEnumerable<(string Path, Module Module)> Walk(string path, Ancestors? above)
     {
-        if (above.Any(m => ReferenceEquals(m, this)))
-            throw new FlambeauException($"{GetType().Name}: the module at \"{path}\" contains itself. Mark the member that refers back with [Unregistered].");
+        for (var a = above; a is not null; a = a.Above)
+            if (ReferenceEquals(a.Module, this)) throw new FlambeauException($"{GetType().Name}: the module at \"{path}\" contains itself. Mark the member that refers back with [Unregistered].");
         yield return (path, this);
-        above.Add(this);
+        var line = new Ancestors(this, above);
         foreach (var child in OwnChildren())
-            foreach (var below in child.Value.Walk(Join(path, child.Name), above)) yield return below;
-        above.RemoveAt(above.Count - 1);
+            foreach (var below in child.Value.Walk(Join(path, child.Name), line)) yield return below;
     }
 
     internal static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";

@@ -42,7 +42,7 @@ public abstract class Optimizer
     }
 
     /// <summary>Updates every parameter that has a gradient.</summary>
-    /// <exception cref="FlambeauException">A gradient has another shape than its parameter; no parameter was changed.</exception>
+    /// <exception cref="FlambeauException">An option was set outside of its range; no parameter was changed.</exception>
     public void Step()
     {
         using var _ = Autograd.NoGrad();

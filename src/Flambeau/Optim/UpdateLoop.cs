@@ -68,8 +68,8 @@ internal static unsafe class UpdateLoop
     {
         var compute = StateType(parameter.DType);
         using var _ = Autograd.NoGrad();
-        var p = parameter.DType == compute && parameter.IsContiguous ? parameter : parameter.Detach().To(compute).Clone();
-        var g = gradient.Detach().To(compute).Contiguous();
+        var p = parameter.To(compute).Contiguous();
+        var g = gradient.To(compute).Contiguous();
         Span<double> c = stackalloc double[9];
         coefficients.CopyTo(c);
         fixed (double* atC = c)

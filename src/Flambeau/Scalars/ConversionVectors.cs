@@ -19,6 +19,7 @@ internal static unsafe class ConversionVectors
         (DType.Float32, DType.Int32) => SingleToInt32((float*)src, (int*)dst, n),
         (DType.Int32, DType.Int64) => Int32ToInt64((int*)src, (long*)dst, n),
         (DType.Int64, DType.Int32) => Int64ToInt32((long*)src, (int*)dst, n),
+        (DType.Int64, DType.Float32) => Int64ToSingle((long*)src, (float*)dst, n),
         (DType.UInt8 or DType.Bool, DType.Float32) => ByteToSingle((byte*)src, (float*)dst, n),
         (DType.Float32, DType.Bool) => SingleToBool((float*)src, (byte*)dst, n),
         _ => 0,
@@ -170,6 +171,26 @@ internal static unsafe class ConversionVectors
         for (; i + 8 <= n; i += 8) Vector256.Narrow(Vector256.Load(src + i), Vector256.Load(src + i + 4)).Store(dst + i);
         return i;
     }
+
+    // Magnitudes below 2⁵¹ go through float64, exactly; a block with a larger one goes by single elements, or it would round twice.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static long Int64ToSingle(long* src, float* dst, long n)
+    {
+        var offset = Vector256.Create(1L << 51);
+        long i = 0;
+        for (; i + 8 <= n; i += 8)
+        {
+            Vector256<long> lower = Vector256.Load(src + i), upper = Vector256.Load(src + i + 4);
+            var beyond = ((lower + offset) | (upper + offset)) >>> 52;
+            if (beyond == Vector256<long>.Zero) Vector256.Narrow(ToDouble(lower), ToDouble(upper)).Store(dst + i);
+            else
+                for (int j = 0; j < 8; j++) dst[i + j] = src[i + j];
+        }
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> ToDouble(Vector256<long> x) => Lanes256<double>.FromIntegerBits(new(x.AsDouble())).V;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static long ByteToSingle(byte* src, float* dst, long n)

@@ -38,9 +38,6 @@ internal static partial class Elementary<P>
     {
         S one = S.Constant(1), twice = S.Constant(-2 * P.ErfcCentre), c1 = S.Constant(P.ErfcC1Hi);
         x = S.Bound(x, S.Constant(0.5), S.Constant(P.ErfcMax));
-        var square = Pair<S>.Product(x, x);
-        var e = TakeApart(-square.Hi, -square.Lo);
-
         var divisor = Pair<S>.Sum(S.Constant(P.ErfcCentre), x);
         var inverse = Pair<S>.Quotient(one, S.Constant(0), divisor.Hi, divisor.Lo);
         var t = Pair<S>.OrderedSum(one, inverse.Hi * twice);
@@ -57,6 +54,10 @@ internal static partial class Elementary<P>
 
         var scaled = Pair<S>.Product(g.Hi, inverse.Hi);
         S scaledLo = S.FusedMultiplyAdd(g.Hi, inverse.Lo, S.FusedMultiplyAdd(gLo, inverse.Hi, scaled.Lo));
+
+        // The exponential last: fewer registers are held across the polynomials.
+        var square = Pair<S>.Product(x, x);
+        var e = TakeApart(-square.Hi, -square.Lo);
         var m = e.Mantissa;
         S rest = S.FusedMultiplyAdd(m.Lo, scaled.Hi, m.Hi * scaledLo);
         return S.Scale(S.FusedMultiplyAdd(m.Hi, scaled.Hi, rest), e.N);

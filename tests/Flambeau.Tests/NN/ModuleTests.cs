@@ -65,6 +65,18 @@ public class ModuleTests
     }
 
     [Fact]
+    public void What_is_enumerated_can_be_enumerated_again()
+    {
+        var net = new Net();
+        var (parameters, modules) = (net.Parameters(), net.Modules());
+        Assert.Equal(parameters.ToList(), parameters.ToList());
+        Assert.Equal(modules.ToList(), modules.ToList());
+        _ = modules.First();
+        Assert.NotEmpty(parameters);
+        Assert.Empty(new Sequential());
+    }
+
+    [Fact]
     public void Buffers_are_declared_and_other_tensors_are_not_state()
     {
         var block = new Block { Parent = new Net() };
@@ -246,6 +258,7 @@ public class ModuleTests
         using var _ = net.Layers[1].FeedForward.RegisterForwardPreHook(x => x.Narrow(-1, 0, 2));
         string message = Assert.Throws<FlambeauException>(() => net.Eval().Call(Ids)).Message;
         Assert.Contains("Linear", message, StringComparison.Ordinal);
+        Assert.Contains("at ModuleTests.cs:", message, StringComparison.Ordinal);
         Assert.Contains("in layers.1.c_fc (Linear)", message, StringComparison.Ordinal);
         Assert.Contains("[3, 2]", message, StringComparison.Ordinal);
         Assert.Contains("[3, 3]", message, StringComparison.Ordinal);

@@ -6,7 +6,7 @@ namespace Flambeau.Tests.Scalars;
 /// <summary>Every elementary function in float64 stays within its bound of a truth of 240 bits.</summary>
 public class Float64AccuracyTests
 {
-    internal const int Count = 120;
+    internal const int Count = 80;
 
     /// <summary>A function, its truth, the inputs and the bound.</summary>
     internal sealed record Case(Func<double[], double[]> Lanes, Func<BigFloat, BigFloat> Truth, double[] Inputs, double Bound);

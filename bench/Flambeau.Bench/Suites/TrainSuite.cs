@@ -1,0 +1,34 @@
+using Flambeau.Bench.Models;
+using Flambeau.Models.Language;
+using Flambeau.Models.Training;
+
+namespace Flambeau.Bench.Suites;
+
+/// <summary>Whole training steps, in tokens a second.</summary>
+internal sealed class TrainSuite : ISuite
+{
+    public string Name => "train";
+
+    public IEnumerable<Case> Cases(Options options) =>
+    [
+        Llama("default model step", TrainingOptions.Presets["default"]),
+        new("GPT 6x384 step", Unit.TokensPerSecond)
+        {
+            Work = 16 * 256,
+            Ours = Case.Timed(() => Training.Gpt().Step),
+            Peer = Case.Torch("train.gpt"),
+        },
+        Llama("Llama 6x384 step", TrainingOptions.Presets["gpt"]),
+    ];
+
+    private static Case Llama(string name, TrainingOptions o) => new(name, Unit.TokensPerSecond)
+    {
+        Work = o.Batch * o.Context,
+        Ours = Case.Timed(() => new Training(new Llama(o.Model(o.Vocabulary, endOfText: 0)), o.Batch, o.Context, o.Vocabulary).Step),
+        Peer = Case.Torch("train.llama", new
+        {
+            layers = o.Layers, width = o.HiddenSize, heads = o.Heads, kv_heads = o.KeyValueHeads, hidden = o.IntermediateSize,
+            context = o.Context, batch = o.Batch, vocabulary = o.Vocabulary, tied = true,
+        }),
+    };
+}
