@@ -7,5 +7,10 @@ namespace Flambeau.Oracle;
 internal static class TorchLoading
 {
     [ModuleInitializer]
-    internal static void Prepare() => TorchLibrary.Prepare();
+    internal static void Prepare()
+    {
+        TorchLibrary.Prepare();
+        // small tensors: waiting for each other costs threads more than the work
+        TorchSharp.torch.set_num_threads(1);
+    }
 }

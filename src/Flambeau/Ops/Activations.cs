@@ -161,7 +161,7 @@ namespace Flambeau.Ops
         public static Promotion Promotion => Promotion.IntToFloat;
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Body<S>(S x) where S : IReal<S> => S.Select(x < S.Constant(-3), S.Constant(0), S.Select(x <= S.Constant(3), x * (x + S.Constant(3)) / S.Constant(6), x));
+        public static S Body<S>(S x) where S : IReal<S> => S.Select(x <= S.Constant(-3), S.Constant(0), S.Select(x < S.Constant(3), x * (x + S.Constant(3)) / S.Constant(6), x));
     }
 
     /// <summary>min(max(x + 3, 0), 6) ÷ 6; derivative 0 at ±3.</summary>

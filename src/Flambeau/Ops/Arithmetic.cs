@@ -211,13 +211,13 @@ namespace Flambeau
             /// <summary>Sign in place (PyTorch: <c>sign_</c>).</summary>
             public Tensor Sign_() => Elementwise.InPlace<Sign>(x);
             /// <summary>x + value · y · z (PyTorch: <c>addcmul</c>).</summary>
-            public Tensor AddCMul(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCMul>(x, value is { } v ? y * v : y, z);
+            public Tensor AddCMul(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCMul>(x, Scaled(x, y, z, value), z);
             /// <summary>x ← x + value · y · z in place (PyTorch: <c>addcmul_</c>).</summary>
-            public Tensor AddCMul_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCMul>(x, value is { } v ? y * v : y, z);
+            public Tensor AddCMul_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCMul>(x, Scaled(x, y, z, value), z);
             /// <summary>x + value · y ÷ z (PyTorch: <c>addcdiv</c>).</summary>
-            public Tensor AddCDiv(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCDiv>(x, value is { } v ? y * v : y, z);
+            public Tensor AddCDiv(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCDiv>(x, Scaled(x, y, z, value, divides: true), z);
             /// <summary>x ← x + value · y ÷ z in place (PyTorch: <c>addcdiv_</c>).</summary>
-            public Tensor AddCDiv_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCDiv>(x, value is { } v ? y * v : y, z);
+            public Tensor AddCDiv_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCDiv>(x, Scaled(x, y, z, value, divides: true), z);
             /// <summary>x + weight · (end − x) (PyTorch: <c>lerp</c>).</summary>
             public Tensor Lerp(Tensor end, Tensor weight) => Elementwise.Apply<Lerp>(x, end, weight);
             /// <summary>x + weight · (end − x).</summary>
@@ -226,6 +226,15 @@ namespace Flambeau
             public Tensor Lerp_(Tensor end, Scalar weight) => Elementwise.InPlace<Lerp>(x, end, Tensor.Wrap(weight));
             /// <summary>x ← x + weight · (end − x) in place.</summary>
             public Tensor Lerp_(Tensor end, Tensor weight) => Elementwise.InPlace<Lerp>(x, end, weight);
+        }
+
+        // value · y in the type of the result: in y's own it could overflow or lose digits
+        static Tensor Scaled(Tensor x, Tensor y, Tensor z, Scalar? value, bool divides = false)
+        {
+            if (value is not { } v) return y;
+            var type = Promote.ResultType([x, y, z]);
+            if (divides && !type.IsFloatingPoint) type = DType.Float32;
+            return (type.IsFloatingPoint ? y.To(type) : y) * v;
         }
 
         // whole numbers stay whole: a fractional factor would change the type behind the user's back

@@ -141,7 +141,7 @@ namespace Flambeau.Ops
         }
     }
 
-    /// <summary>x · ln y; 0 where x = 0, unless y is NaN.</summary>
+    /// <summary>x · ln y; 0 where x = 0, unless y is NaN. At x = 0 the derivative by x is ln y where that is finite.</summary>
     public readonly struct Xlogy : IBinary
     {
         /// <inheritdoc/>
@@ -150,7 +150,8 @@ namespace Flambeau.Ops
         public static (double Low, double High) Domain => (0.2, 3);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Body<S>(S x, S y) where S : IReal<S> => S.Select(S.And(S.Equal(x, S.Constant(0)), S.Equal(y, y)), S.Constant(0), x * S.Log(y));
+        public static S Body<S>(S x, S y) where S : IReal<S> => 
+            S.Select(S.And(S.And(S.Equal(x, S.Constant(0)), S.Equal(y, y)), S.Not(S.And(y > S.Constant(0), y < S.Constant(double.PositiveInfinity)))), S.Constant(0), x * S.Log(y));
     }
 
     /// <summary>ln(eˣ + eʸ), without overflow.</summary>

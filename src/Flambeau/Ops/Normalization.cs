@@ -84,7 +84,9 @@ namespace Flambeau
             /// <summary>e^(x−m) / Σ e^(x−m) along one dimension, m its largest (PyTorch: <c>softmax</c>).</summary>
             public Tensor Softmax(int dim)
             {
-                if (x.Numel == 0 || x.Rank == 0) return x.Rank == 0 ? Tensor.OnesLike(x) : x.Clone();
+                if (x.Rank == 0) return x.Reshape(1).Softmax(dim).Reshape(Shape.Scalar);
+                x.Shape.Normalize(dim, "Softmax");
+                if (x.Numel == 0) return x.To(Floating(x.DType)).Clone();
                 var wide = Wide(x);
                 // max before exp: exp(89) overflows float32, and softmax is unchanged by a shift
                 var e = (wide - wide.Detach().Amax(dim, keepDim: true)).Exp();
@@ -94,7 +96,9 @@ namespace Flambeau
             /// <summary>x − ln Σ eˣ along one dimension (PyTorch: <c>log_softmax</c>).</summary>
             public Tensor LogSoftmax(int dim)
             {
-                if (x.Numel == 0 || x.Rank == 0) return x.Rank == 0 ? Tensor.ZerosLike(x) : x.Clone();
+                if (x.Rank == 0) return x.Reshape(1).LogSoftmax(dim).Reshape(Shape.Scalar);
+                x.Shape.Normalize(dim, "LogSoftmax");
+                if (x.Numel == 0) return x.To(Floating(x.DType)).Clone();
                 var wide = Wide(x);
                 var shifted = wide - wide.Detach().Amax(dim, keepDim: true);
                 return (shifted - shifted.Exp().Sum(dim, keepDim: true).Log()).To(Floating(x.DType));

@@ -129,7 +129,7 @@ namespace Flambeau
             /// <returns>Of the index's shape.</returns>
             public Tensor Gather(int dim, Tensor index)
             {
-                if (x.Rank == 0 && index.Rank == 0) return x.Reshape(1).Gather(0, index.Reshape(1)).Reshape(Shape.Scalar);
+                if (x.Rank == 0 && index.Rank == 0) return x.Reshape(1).Gather(dim, index.Reshape(1)).Reshape(Shape.Scalar);
                 int d = LaneDim("Gather", x, dim, index);
                 return new GatherOp(d).Apply(NarrowTo(x, index.Shape, except: d), index);
             }
@@ -140,6 +140,7 @@ namespace Flambeau
             /// <param name="source">Of the type and rank of x.</param>
             public Tensor ScatterAdd(int dim, Tensor index, Tensor source)
             {
+                if (x.Rank == 0 && index.Rank == 0 && source.Rank == 0) return x.Reshape(1).ScatterAdd(dim, index.Reshape(1), source.Reshape(1)).Reshape(Shape.Scalar);
                 var (d, values) = LaneWrite("ScatterAdd", x, dim, index, source);
                 return new ScatterAddOp(d).Apply(x, index, values);
             }
@@ -154,6 +155,7 @@ namespace Flambeau
             /// <summary>x with y[…, index[…, i, …], …] = source[…, i, …]; where an index repeats in a lane, the last write stays (PyTorch: <c>scatter</c>).</summary>
             public Tensor Scatter(int dim, Tensor index, Tensor source)
             {
+                if (x.Rank == 0 && index.Rank == 0 && source.Rank == 0) return x.Reshape(1).Scatter(dim, index.Reshape(1), source.Reshape(1)).Reshape(Shape.Scalar);
                 var (d, values) = LaneWrite("Scatter", x, dim, index, source);
                 return new ScatterOp(d).Apply(x, index, values);
             }

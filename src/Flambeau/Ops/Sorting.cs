@@ -92,7 +92,7 @@ namespace Flambeau
             /// </summary>
             public Tensor ArgSort(int dim = -1, bool descending = false)
             {
-                if (x.Rank == 0) return x.Reshape(1).ArgSort(0, descending).Reshape(Shape.Scalar);
+                if (x.Rank == 0) return x.Reshape(1).ArgSort(dim, descending).Reshape(Shape.Scalar);
                 int d = x.Shape.Normalize(dim, "ArgSort");
                 return new OrderOp("ArgSort", d, RowOrders.Pick.First, x.Shape.Sizes[d], descending).Apply(x);
             }
@@ -114,7 +114,13 @@ namespace Flambeau
             public (Tensor Values, Tensor Indices) TopK(long k, int dim = -1, bool largest = true, bool sorted = true)
             {
                 _ = sorted;
-                if (x.Rank == 0) throw Errors.Make("TopK", "a 0-dim tensor has no dimension to select along; reshape it to [1] first", ("x", x));
+                if (x.Rank == 0)
+                {
+                    // k = 0 too gives the element: PyTorch's rule, the result of a 0-dim tensor is 0-dim
+                    if (k is < 0 or > 1) throw Errors.Make("TopK", $"k = {k} is out of range for a 0-dim tensor, which has one element", ("x", x));
+                    var (values, places) = x.Reshape(1).TopK(1, dim, largest);
+                    return (values.Reshape(Shape.Scalar), places.Reshape(Shape.Scalar));
+                }
                 int d = x.Shape.Normalize(dim, "TopK");
                 if (k < 0 || k > x.Shape.Sizes[d]) throw Errors.Make("TopK", $"k = {k} is out of range for dim {d} of size {x.Shape.Sizes[d]}", ("x", x));
                 var index = new OrderOp("TopK", d, RowOrders.Pick.First, k, largest).Apply(x);
@@ -124,7 +130,11 @@ namespace Flambeau
             /// <summary>The <paramref name="k"/>-th smallest element along <paramref name="dim"/>, counted from 1, and where it stands (PyTorch: <c>kthvalue</c>).</summary>
             public (Tensor Values, Tensor Indices) KthValue(long k, int dim = -1, bool keepDim = false)
             {
-                if (x.Rank == 0) throw Errors.Make("KthValue", "a 0-dim tensor has no dimension to select along; reshape it to [1] first", ("x", x));
+                if (x.Rank == 0)
+                {
+                    var (values, places) = x.Reshape(1).KthValue(k, dim);
+                    return (values.Reshape(Shape.Scalar), places.Reshape(Shape.Scalar));
+                }
                 int d = x.Shape.Normalize(dim, "KthValue");
                 if (k < 1 || k > x.Shape.Sizes[d]) throw Errors.Make("KthValue", $"k = {k} is out of range for dim {d} of size {x.Shape.Sizes[d]}: it counts from 1", ("x", x));
                 return PickOne(x, d, new OrderOp("KthValue", d, RowOrders.Pick.Kth, k, descending: false), keepDim);

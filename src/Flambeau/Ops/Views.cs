@@ -365,7 +365,8 @@ namespace Flambeau
                 else throw Errors.Make(op, $"only one size may be -1, got [{string.Join(", ", shape.ToArray())}]", ("x", x));
             }
             var sizes = shape.ToArray();
-            if (unknown >= 0) sizes[unknown] = known == 0 ? 0 : x.Numel / known;
+            if (unknown >= 0 && known == 0) throw Errors.Make(op, $"shape [{string.Join(", ", shape.ToArray())}]: the -1 could be any size beside a 0; state it", ("x", x));
+            if (unknown >= 0) sizes[unknown] = x.Numel / known;
             var to = Shape.Create(sizes);
             if (to.Count != x.Numel) throw Errors.Make(op, $"shape [{string.Join(", ", shape.ToArray())}] needs {(unknown < 0 ? $"{to.Count}" : $"a multiple of {known}")} elements, the tensor has {x.Numel}", ("x", x));
             return to;

@@ -48,7 +48,7 @@ public sealed class Shape : IReadOnlyList<long>, IEquatable<Shape>
     public long Count { get; }
 
     /// <summary>The size of dimension <paramref name="dim"/>; negative counts from the end.</summary>
-    public long this[int dim] => Sizes[Normalize(dim, "Shape")];
+    public long this[int dim] => Rank > 0 ? Sizes[Normalize(dim, "Shape")] : throw Errors.Make("Shape", $"dim {dim} is asked for, but a 0-dim shape has no sizes");
     /// <summary>The size of a dimension: <c>shape[^1]</c> is the last.</summary>
     public long this[Index dim] => this[dim.IsFromEnd ? -dim.Value : dim.Value];
 

@@ -52,7 +52,7 @@ public sealed partial class Tensor : IDisposable
     /// <summary>The number of elements (PyTorch: <c>x.numel()</c>).</summary>
     public long Numel => Shape.Count;
     /// <summary>The size of dimension <paramref name="dim"/>; negative counts from the end (PyTorch: <c>x.size(dim)</c>).</summary>
-    public long Size(int dim) => Shape.Sizes[Shape.Normalize(dim, "Size")];
+    public long Size(int dim) => Rank > 0 ? Shape.Sizes[Shape.Normalize(dim, "Size")] : throw Errors.Make("Size", $"dim {dim} is asked for, but a 0-dim tensor has no sizes", ("tensor", this));
     /// <summary>The distance in elements between neighbours along each dimension (PyTorch: <c>x.stride()</c>).</summary>
     public ReadOnlySpan<long> Stride => Strides;
     /// <summary>True if elements lie in row-major order without gaps.</summary>

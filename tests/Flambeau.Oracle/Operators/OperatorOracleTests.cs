@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text;
+
+namespace Flambeau.Oracle.Operators;
+
+/// <summary>
+/// Random cases over the table of operators. <c>FLAMBEAU_ORACLE_CASES</c> sets their number (2,000), <c>FLAMBEAU_ORACLE_SEED</c> the seed,
+/// <c>FLAMBEAU_ORACLE_ONLY</c> the operators (names, by commas).
+/// </summary>
+public class OperatorOracleTests
+{
+    private static readonly int Cases = Setting("FLAMBEAU_ORACLE_CASES", 2000), Seed = Setting("FLAMBEAU_ORACLE_SEED", 20261124);
+
+    private static int Setting(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+
+    [Fact]
+    public void Operators_agree_with_PyTorch_on_random_cases()
+    {
+        var only = Environment.GetEnvironmentVariable("FLAMBEAU_ORACLE_ONLY")?.Split(',');
+        var table = OperatorTable.All.Where(o => only is null || only.Contains(o.Name)).ToArray();
+        Assert.NotEmpty(table);
+
+        var complaints = new SortedDictionary<string, List<string>>(StringComparer.Ordinal);
+        int skipped = 0, threw = 0, gradients = 0, deliberate = 0;
+        for (var i = 0; i < Cases; i++)
+        {
+            var op = table[i % table.Length];
+            var seed = HashCode(Seed, op.Name, i / table.Length);
+            var c = op.Draw(new Draw(seed));
+            var outcome = Comparison.Of(c, seed + 1);
+            if (outcome.Skipped) skipped++;
+            if (outcome.Threw) threw++;
+            if (outcome.HadGradients) gradients++;
+            if (outcome.Complaint is not { } complaint) continue;
+            if (Differences.Deliberate(op.Name, c, complaint)) { deliberate++; continue; }
+            if (!complaints.TryGetValue(op.Name, out var list)) complaints.Add(op.Name, list = []);
+            list.Add($"{complaint}\n      case {i / table.Length}: {op.Name}({Comparison.Describe(c)}");
+        }
+
+        var summary = $"{Cases} cases over {table.Length} operators, seed {Seed}: {gradients} with gradients, {threw} refused, {skipped} without a kernel in PyTorch, {deliberate} deliberate differences";
+        TestContext.Current.SendDiagnosticMessage(summary);
+        if (Environment.GetEnvironmentVariable("FLAMBEAU_ORACLE_LOG") is { } log) File.WriteAllText(log, summary + "\n" + Report(complaints, 6));
+        Assert.True(complaints.Count == 0, summary + "\n" + Report(complaints, 2));
+    }
+
+    private static string Report(SortedDictionary<string, List<string>> complaints, int each)
+    {
+        var text = new StringBuilder();
+        foreach (var (name, list) in complaints)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {name}: {list.Count} disagreements");
+            foreach (var complaint in list.Take(each)) text.AppendLine("    " + complaint);
+        }
+        return text.ToString();
+    }
+
+    // FNV-1a: the same on every run, so that a case can be drawn again
+    private static int HashCode(int seed, string name, int index)
+    {
+        var hash = 2166136261u;
+        foreach (var c in $"{seed}/{name}/{index}") hash = (hash ^ c) * 16777619;
+        return (int)(hash & 0x7FFFFFFF);
+    }
+}
