@@ -5,6 +5,8 @@ using static TorchSharp.torch;
 
 namespace Flambeau.Oracle;
 
+using Tensor = TorchSharp.torch.Tensor;
+
 /// <summary>
 /// Reads a safetensors file: eight bytes of header length, a JSON object from names to dtype, shape and byte range, then the bytes
 /// (huggingface.co/docs/safetensors, "Format"). Written apart from Flambeau's own reader, so that each can show the other wrong.

@@ -4,6 +4,8 @@ using static TorchSharp.torch;
 
 namespace Flambeau.Oracle;
 
+using Tensor = TorchSharp.torch.Tensor;
+
 // B batch, T tokens (S as keys), C width, H query heads, K key and value heads, D head size, V vocabulary
 
 /// <summary>

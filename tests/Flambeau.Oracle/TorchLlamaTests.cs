@@ -5,6 +5,8 @@ using static TorchSharp.torch;
 
 namespace Flambeau.Oracle;
 
+using Tensor = TorchSharp.torch.Tensor;
+
 public class TorchLlamaTests
 {
     private const int Seed = 20260101;

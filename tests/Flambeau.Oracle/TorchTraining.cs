@@ -3,6 +3,8 @@ using static TorchSharp.torch;
 
 namespace Flambeau.Oracle;
 
+using Tensor = TorchSharp.torch.Tensor;
+
 /// <summary>One step's data: token ids and what follows each, [B, T]; a target of −100 does not count.</summary>
 internal sealed record TokenBatch(long[,] Inputs, long[,] Targets);
 

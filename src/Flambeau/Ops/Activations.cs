@@ -14,7 +14,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Select(x <= S.Constant(0), S.Constant(0), x);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => S.Select(y <= S.Constant(0), S.Constant(0), S.Constant(1));
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => S.Select(y <= S.Constant(0), S.Constant(0), g);
     }
 
     /// <summary>x cut to [0, 6]; derivative 0 at both ends.</summary>
@@ -27,7 +27,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Select(x <= S.Constant(0), S.Constant(0), S.Select(x >= S.Constant(6), S.Constant(6), x));
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => S.Select(S.Or(y <= S.Constant(0), y >= S.Constant(6)), S.Constant(0), S.Constant(1));
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => S.Select(S.Or(y <= S.Constant(0), y >= S.Constant(6)), S.Constant(0), g);
     }
 
     /// <summary>x above zero, slope · x below; derivative slope at 0.</summary>

@@ -16,7 +16,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Exp(x);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => y;
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => y * g;
     }
 
     /// <summary>2ˣ.</summary>
@@ -31,7 +31,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Exp2(x);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => y * S.Constant(0.69314718055994530942);
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => y * S.Constant(0.69314718055994530942) * g;
     }
 
     /// <summary>eˣ − 1 without cancellation near zero.</summary>
@@ -46,7 +46,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Expm1(x);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => y + S.Constant(1);
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => (y + S.Constant(1)) * g;
     }
 
     /// <summary>ln x.</summary>
@@ -109,7 +109,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Sigmoid(x);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => y * (S.Constant(1) - y);
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => y * (S.Constant(1) - y) * g;
     }
 
     /// <summary>ln σ(x).</summary>

@@ -3,6 +3,78 @@ using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
+    /// <summary>y[…, i, …] = x[…, index[i], …].</summary>
+    public readonly struct IndexSelect : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.IndexSelect(1, index)", g => [Tensor.RandN([3, 5, 2], generator: g), Tensor.RandInt(0, 5, [7], generator: g)], t => t[0].IndexSelect(1, t[1])),
+            new("x.IndexSelect(0, nothing)", g => [Tensor.RandN([3, 2], generator: g), Tensor.RandInt(0, 3, [0], generator: g)], t => t[0].IndexSelect(0, t[1])),
+        ];
+    }
+
+    /// <summary>y[…, index[i], …] += source[…, i, …].</summary>
+    public readonly struct IndexAdd : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.IndexAdd(0, index, source)", g => [Tensor.RandN([4, 3], generator: g), Tensor.RandInt(0, 4, [7], generator: g), Tensor.RandN([7, 3], generator: g)], t => t[0].IndexAdd(0, t[1], t[2])),
+        ];
+    }
+
+    /// <summary>y[…, index[i], …] = source[…, i, …].</summary>
+    public readonly struct IndexCopy : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.IndexCopy(1, index, source)", g => [Tensor.RandN([3, 5], generator: g), Tensor.RandInt(0, 5, [3], generator: g), Tensor.RandN([3, 3], generator: g)], t => t[0].IndexCopy(1, t[1], t[2])),
+        ];
+    }
+
+    /// <summary>y[…, index[i], …] = value.</summary>
+    public readonly struct IndexFill : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.IndexFill(1, index, 2)", g => [Tensor.RandN([3, 5], generator: g), Tensor.RandInt(0, 5, [3], generator: g)], t => t[0].IndexFill(1, t[1], 2)),
+        ];
+    }
+
+    /// <summary>y[indices] = values.</summary>
+    public readonly struct IndexPut : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.IndexPut([rows, columns], values)", g => [Tensor.RandN([3, 4, 2], generator: g), Tensor.RandInt(0, 3, [5], generator: g), Tensor.RandInt(0, 4, [5], generator: g), Tensor.RandN([5, 2], generator: g)], t => t[0].IndexPut([t[1], t[2]], t[3])),
+            new("adding", g => [Tensor.RandN([3, 4], generator: g), Tensor.RandInt(0, 3, [5, 1], generator: g), Tensor.RandInt(0, 4, [2], generator: g), Tensor.RandN([2], generator: g)], t => t[0].IndexPut([t[1], t[2]], t[3], accumulate: true)),
+        ];
+    }
+
+    /// <summary>Rows of a table by number.</summary>
+    public readonly struct Embedding : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("index.Embedding(table)", g => [Tensor.RandInt(0, 6, [2, 3], generator: g), Tensor.RandN([6, 4], generator: g)], t => t[0].Embedding(t[1])),
+        ];
+    }
+
+    /// <summary>Elements by their row-major number.</summary>
+    public readonly struct Take : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Take(index)", g => [Tensor.RandN([3, 4], generator: g), Tensor.RandInt(0, 12, [2, 3], generator: g)], t => t[0].Take(t[1])),
+        ];
+    }
+
     /// <summary>Rows of one dimension by number: y[…, i, …] = x[…, index[i], …]. Operands x, index.</summary>
     internal sealed class IndexSelectOp(int dim) : MultilinearOp
     {

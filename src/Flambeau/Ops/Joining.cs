@@ -3,6 +3,67 @@ using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
+    /// <summary>Tensors one after another.</summary>
+    public readonly struct Cat : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("Tensor.Cat(x, 1)", g => [Tensor.RandN([2, 3], generator: g), Tensor.RandN([2, 0], generator: g), Tensor.RandN([2, 4], generator: g)], t => Tensor.Cat(t, 1)),
+        ];
+    }
+
+    /// <summary>Tensors along a new dimension.</summary>
+    public readonly struct Stack : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("Tensor.Stack(x, -1)", g => [Tensor.RandN([2, 3], generator: g), Tensor.RandN([2, 3], generator: g)], t => Tensor.Stack(t, -1)),
+        ];
+    }
+
+    /// <summary>The whole tensor again and again.</summary>
+    public readonly struct Repeat : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Repeat(2, 1, 3)", g => [Tensor.RandN([2, 3], generator: g)], t => t[0].Repeat(2, 1, 3)),
+        ];
+    }
+
+    /// <summary>Each position several times in a row.</summary>
+    public readonly struct RepeatInterleave : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.RepeatInterleave(3, 0)", g => [Tensor.RandN([2, 3], generator: g)], t => t[0].RepeatInterleave(3, 0)),
+        ];
+    }
+
+    /// <summary>The order of positions reversed.</summary>
+    public readonly struct Flip : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Flip(0, 2)", g => [Tensor.RandN([2, 3, 4], generator: g)], t => t[0].Flip(0, 2)),
+        ];
+    }
+
+    /// <summary>Positions moved on, around the end.</summary>
+    public readonly struct Roll : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Roll([-1, 6], [1, 2])", g => [Tensor.RandN([2, 3, 4], generator: g)], t => t[0].Roll([-1, 6], [1, 2])),
+            new("x.Roll(2)", g => [Tensor.RandN([2, 3], generator: g)], t => t[0].Roll(2)),
+        ];
+    }
+
     /// <summary>Tensors one after another along a dimension. Linear in all operands together.</summary>
     internal sealed class CatOp(int dim) : Op
     {

@@ -3,6 +3,16 @@ using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
+    /// <summary>1 at the index, 0 elsewhere.</summary>
+    public readonly struct OneHot : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("index.OneHot(4)", g => [Tensor.RandInt(0, 4, [2, 3], generator: g)], t => t[0].OneHot(4)),
+        ];
+    }
+
     /// <summary>The positions of elements that are not zero, in row-major order: int64 [n, rank]. Custom: the result's shape depends on values.</summary>
     internal sealed unsafe class NonzeroOp : Op
     {

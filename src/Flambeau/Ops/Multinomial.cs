@@ -4,6 +4,16 @@ using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
+    /// <summary>Categories drawn by weight.</summary>
+    public readonly struct Multinomial : ICustom
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Multinomial(3)", g => [Tensor.Rand([2, 6], generator: g)], t => t[0].Multinomial(3, generator: new Generator(3))),
+        ];
+    }
+
     /// <summary>
     /// Categories drawn with given weights, a row each. With replacement: the inverse of the cumulative weights at uniform numbers. Without: the exponential race, which keeps the categories whose weight divided by
     /// exponential noise is greatest (Efraimidis and Spirakis 2006). Custom: whole numbers, no derivative.

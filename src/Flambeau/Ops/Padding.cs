@@ -20,6 +20,39 @@ namespace Flambeau
 
 namespace Flambeau.Ops
 {
+    /// <summary>A border around the tensor.</summary>
+    public readonly struct Pad : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Pad([1, 2, -1, 3])", g => [Tensor.RandN([2, 3, 4], generator: g)], t => t[0].Pad([1, 2, -1, 3], PadMode.Constant, 2)),
+            new("mirrored", g => [Tensor.RandN([2, 3, 4], generator: g)], t => t[0].Pad([3, 1, 2, 0], PadMode.Reflect)),
+            new("edge repeated", g => [Tensor.RandN([2, 3], generator: g)], t => t[0].Pad([3, 5], PadMode.Replicate)),
+            new("circular", g => [Tensor.RandN([2, 3], generator: g)], t => t[0].Pad([3, 2], PadMode.Circular)),
+        ];
+    }
+
+    /// <summary>The upper triangle.</summary>
+    public readonly struct Triu : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Triu(1)", g => [Tensor.RandN([2, 3, 4], generator: g)], t => t[0].Triu(1)),
+        ];
+    }
+
+    /// <summary>The lower triangle.</summary>
+    public readonly struct Tril : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Tril(-1)", g => [Tensor.RandN([2, 4, 3], generator: g)], t => t[0].Tril(-1)),
+        ];
+    }
+
     /// <summary>A border of one number, before and after along each dimension; negative widths cut off. The adjoint has the widths negated.</summary>
     internal sealed class PadOp(long[] before, long[] after, Scalar value) : Op
     {

@@ -64,7 +64,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Sqrt(x);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => S.Constant(0.5) / y;
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => S.Constant(0.5) / y * g;
     }
 
     /// <summary>1 ÷ √x.</summary>
@@ -81,7 +81,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Rsqrt(x);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => S.Constant(-0.5) * y * y * y;
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => S.Constant(-0.5) * y * y * y * g;
     }
 
     /// <summary>1 ÷ x.</summary>
@@ -98,7 +98,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Constant(1) / x;
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => -(y * y);
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => -(y * y) * g;
     }
 }
 

@@ -3,6 +3,38 @@ using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
+    /// <summary>y[…, i, …] = x[…, index[…, i, …], …].</summary>
+    public readonly struct Gather : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Gather(-1, index)", g => [Tensor.RandN([3, 5], generator: g), Tensor.RandInt(0, 5, [3, 7], generator: g)], t => t[0].Gather(-1, t[1])),
+            new("x.Gather(0, smaller index)", g => [Tensor.RandN([5, 3], generator: g), Tensor.RandInt(0, 5, [4, 2], generator: g)], t => t[0].Gather(0, t[1])),
+        ];
+    }
+
+    /// <summary>y[…, index[…, i, …], …] += source[…, i, …].</summary>
+    public readonly struct ScatterAdd : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.ScatterAdd(1, index, source)", g => [Tensor.RandN([4, 5], generator: g), Tensor.RandInt(0, 5, [3, 6], generator: g), Tensor.RandN([3, 6], generator: g)], t => t[0].ScatterAdd(1, t[1], t[2])),
+        ];
+    }
+
+    /// <summary>y[…, index[…, i, …], …] = source[…, i, …].</summary>
+    public readonly struct Scatter : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Scatter(0, index, source)", g => [Tensor.RandN([5, 4], generator: g), Tensor.RandInt(0, 5, [6, 3], generator: g), Tensor.RandN([6, 3], generator: g)], t => t[0].Scatter(0, t[1], t[2])),
+            new("x.Scatter(-1, index, 3)", g => [Tensor.RandN([4, 5], generator: g), Tensor.RandInt(0, 5, [3, 6], generator: g)], t => t[0].Scatter(-1, t[1], 3)),
+        ];
+    }
+
     /// <summary>y[…, i, …] = x[…, index[…, i, …], …]. Operands x, index; their other sizes agree.</summary>
     internal sealed class GatherOp(int dim) : MultilinearOp
     {

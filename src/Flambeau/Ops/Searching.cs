@@ -4,6 +4,18 @@ using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
+    /// <summary>Where values belong in sorted rows.</summary>
+    public readonly struct SearchSorted : ICustom
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "searchsorted";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("boundaries.SearchSorted(x)", g => [Tensor.RandN([3, 4], generator: g)], t => Tensor.Of(-1, 0, 1).SearchSorted(t[0])),
+        ];
+    }
+
     /// <summary>Where values belong in sorted rows. Operands: rows [n] or […, n], values […, m]. Custom: whole numbers, no derivative.</summary>
     internal sealed unsafe class SearchSortedOp(bool right) : Op
     {

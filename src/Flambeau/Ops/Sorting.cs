@@ -3,6 +3,62 @@ using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
+    /// <summary>The positions that sort.</summary>
+    public readonly struct ArgSort : ICustom
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "argsort";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.ArgSort(0, descending: true)", g => [Tensor.RandN([5, 3], generator: g)], t => t[0].ArgSort(0, descending: true)),
+        ];
+    }
+
+    /// <summary>Elements in order.</summary>
+    public readonly struct Sort : ICustom
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Sort().Values", g => [Tensor.RandN([3, 7], generator: g)], t => t[0].Sort().Values),
+        ];
+    }
+
+    /// <summary>The greatest elements.</summary>
+    public readonly struct TopK : ICustom
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "topk";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.TopK(3).Values", g => [Tensor.RandN([3, 40], generator: g)], t => t[0].TopK(3).Values),
+        ];
+    }
+
+    /// <summary>The k-th smallest element.</summary>
+    public readonly struct KthValue : ICustom
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "kthvalue";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.KthValue(2, 0).Values", g => [Tensor.RandN([5, 3], generator: g)], t => t[0].KthValue(2, 0).Values),
+        ];
+    }
+
+    /// <summary>The middle element.</summary>
+    public readonly struct Median : ICustom
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.Median(-1).Values", g => [Tensor.RandN([3, 8], generator: g)], t => t[0].Median(-1).Values),
+        ];
+    }
+
     /// <summary>The positions that sort a dimension, or the first few of them, or one of them. Custom: whole numbers, no derivative.</summary>
     internal sealed class OrderOp(string name, int dim, RowOrders.Pick pick, long count, bool descending) : Op
     {

@@ -38,7 +38,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Tan(x);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => S.Constant(1) + y * y;
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => (S.Constant(1) + y * y) * g;
     }
 
     /// <summary>The inverse sine, in radians.</summary>
@@ -107,7 +107,7 @@ namespace Flambeau.Ops
         public static S Body<S>(S x) where S : IReal<S> => S.Tanh(x);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Derivative<S>(S y) where S : IReal<S> => (S.Constant(1) - y) * (S.Constant(1) + y);
+        public static S Derivative<S>(S y, S g) where S : IReal<S> => (S.Constant(1) - y) * (S.Constant(1) + y) * g;
     }
 
     /// <summary>The inverse hyperbolic sine.</summary>

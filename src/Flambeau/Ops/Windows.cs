@@ -2,6 +2,17 @@ using Flambeau.Ops;
 
 namespace Flambeau.Ops
 {
+    /// <summary>Windows as a last dimension.</summary>
+    public readonly struct Unfold : IIndexing
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("overlapping", g => [Tensor.RandN([2, 7], generator: g)], t => t[0].Unfold(1, 3, 2)),
+            new("apart", g => [Tensor.RandN([7, 2], generator: g)], t => t[0].Unfold(0, 2, 3)),
+        ];
+    }
+
     /// <summary>Windows of one dimension as a last dimension: y[…, i, …, k] = x[…, i · step + k, …].</summary>
     internal sealed class UnfoldOp(int dim, long window, long step) : ViewOp
     {

@@ -108,7 +108,7 @@ public class ResumeTests
     [Fact]
     public void Killed_processes_resume_to_the_same_bits()
     {
-        string tool = typeof(Cli.Entry).Assembly.Location;
+        string tool = Path.Combine(AppContext.BaseDirectory, "Flambeau.Cli.dll");
         string[] arguments = ["--data", s_text, "--preset", "tiny", "--steps", "150", "--seed", "3", "--save-seconds", "0"];
         var whole = NewFolder();
         Assert.True(Tool(tool, ["train", .. arguments, "--out", whole.Path], killAfter: null));

@@ -61,8 +61,8 @@ public class EdgeDerivativeTests
             for (int i = 0; i < actual.Length; i++)
             {
                 double x = held[0][i];
-                if (s_kinks.GetValueOrDefault(name, []).Contains(x)) continue;
-                double[] limits = s_steps.Contains(name) ? double.IsNaN(x) ? [] : [0] : [.. Limits(v => truth.Value([v]), x, s_kinks.ContainsKey(name))];
+                if (s_kinks.GetValueOrDefault(name, []).Contains(x) || name == "Tan" && Math.Abs(Math.Cos(x)) < 1e-3) continue;
+                double[] limits = s_steps.Contains(name) ? double.IsNaN(x) ? [] : [0] : [.. Limits(v => truth.Value([v]), x, s_kinks.GetValueOrDefault(name, []))];
                 if (limits.Length == 0) continue;
                 Assert.True(limits.Any(limit => Near(actual[i], limit, type)), $"{name}'({x:R}) of {type.Name} = {actual[i]:R}, slopes near there {string.Join(" or ", limits.Select(l => l.ToString("R")))}");
             }
@@ -77,7 +77,7 @@ public class EdgeDerivativeTests
     }
 
     // what differences of the formula in double say: near x by a step relative to x and by one relative to 1; at infinity by secants far out. None where they say nothing.
-    static IEnumerable<double> Limits(Func<double, double> f, double x, bool kinks)
+    static IEnumerable<double> Limits(Func<double, double> f, double x, double[] kinks)
     {
         if (double.IsNaN(x)) yield break;
         if (double.IsInfinity(x))
@@ -90,10 +90,11 @@ public class EdgeDerivativeTests
         }
         if (!double.IsFinite(f(x)) || Math.Abs(x) > 1e4 && Math.Abs(f(x)) <= 2) yield break;
         // a step relative to 1 would reach across a kink nearby, and one relative to a subnormal is none
-        double[] scales = x == 0 ? [1] : kinks ? [Math.Abs(x)] : [Math.Abs(x), Math.Max(1, Math.Abs(x))];
+        double[] scales = x == 0 ? [1] : [Math.Abs(x), Math.Max(1, Math.Abs(x))];
         foreach (double scale in scales.Where(s => s > 1e-290))
         {
             double h = scale * Math.ScaleB(1, -17);
+            if (kinks.Any(kink => Math.Abs(x - kink) <= h)) continue;
             double forward = (f(x + h) - f(x)) / h, backward = (f(x) - f(x - h)) / h;
             if (double.IsFinite(forward) && double.IsFinite(backward))
             {
@@ -130,5 +131,14 @@ public class EdgeDerivativeTests
         var x = Tensor.Of(-1, 4).RequiresGrad_();
         Tensor.Where(x > 0, x.Sqrt(), 0).Sum().Backward();
         Assert.Equal(0.25f, x.Grad!.ToArray<float>()[1]);
+        // the root's gradient at 0 is infinite; what was cut off or filled has no part in it
+        Func<Tensor, Tensor>[] cuts = [t => t.Clamp(min: 0), t => t.ClampMin(0), t => t.Relu(), t => t.MaskedFill(t < 0, 0), t => t.Threshold(0, 0), t => t.Hardtanh(0, 9), t => t.Relu6(), t => t.Maximum(Tensor.Zeros(2))];
+        foreach (var cut in cuts)
+        {
+            var y = Tensor.Of(-1, 4).RequiresGrad_();
+            Assert.Equal([0, 0.25f], Autograd.Grad(cut(y).Sqrt().Sum(), y).ToArray<float>());
+            var (_, tangent) = Autograd.Jvp(t => cut(t * t - 2).Square(), Tensor.Of(1, 2), Tensor.Of(1, 1));
+            Assert.Equal([0, 16], tangent.ToArray<float>());
+        }
     }
 }

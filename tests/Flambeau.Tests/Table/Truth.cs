@@ -43,7 +43,7 @@ public sealed class Truth
         Arity = 1, Conditions = 0, Parameters = [], Promotion = T.Promotion, Domain = T.Domain,
         Value = x => Read(T.Promotion, T.Body(new Reference(x[0]))),
         Slope = (x, operand) => T.Body(Seeded(x, operand)[0]).TangentOrZero.Value,
-        StatedDerivative = T.StatesDerivative ? y => T.Derivative(new Reference(y)).Value : null,
+        StatedDerivative = T.StatesDerivative ? y => T.Derivative(new Reference(y), new Reference(1)).Value : null,
         Apply = x => Elementwise.Apply<T>(x[0]),
     };
 

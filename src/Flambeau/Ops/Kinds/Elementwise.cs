@@ -41,8 +41,8 @@ public interface IUnary : IElementwise
     /// True if <see cref="Derivative"/> states dy/dx as a function of the result: the result alone is saved, and in-place use stays legal. Tests hold the statement against the derived derivative.
     /// </summary>
     static virtual bool StatesDerivative => false;
-    /// <summary>dy/dx in terms of y; used if <see cref="StatesDerivative"/>.</summary>
-    static virtual S Derivative<S>(S y) where S : IReal<S> => throw new NotSupportedException("StatesDerivative is true but Derivative is not overridden.");
+    /// <summary>dy/dx · g in terms of y; used if <see cref="StatesDerivative"/>. Where a branch is not taken, select g itself: 0 · g is NaN for an infinite g.</summary>
+    static virtual S Derivative<S>(S y, S g) where S : IReal<S> => throw new NotSupportedException("StatesDerivative is true but Derivative is not overridden.");
 }
 
 /// <summary>An elementwise operator of two operands.</summary>
@@ -143,8 +143,8 @@ internal abstract class ElementwiseOp : Op
 
     /// <summary>The body as an expression of its operands.</summary>
     public abstract Expr Expression { get; }
-    /// <summary>The derivative with respect to an operand as an expression; null where the body does not vary with it.</summary>
-    protected abstract Expr? Differentiate(int operand);
+    /// <summary>The derivative with respect to an operand, times <paramref name="g"/>, as an expression; null where the body does not vary with it.</summary>
+    protected abstract Expr? Differentiate(int operand, Expr g);
     protected abstract Kernel MakeKernel();
     /// <summary>A kernel of d · g, operands then g; null to read the expression in tiles.</summary>
     protected abstract Kernel? MakeDerivativeKernel(int operand, bool fromOutput);
@@ -242,7 +242,7 @@ internal abstract class ElementwiseOp : Op
 
     Derivative MakeDerivative(int operand)
     {
-        var d = Differentiate(operand);
+        var d = Differentiate(operand, Expr.Constant(1));
         double? constant = d is null ? 0 : d.Op == Opcode.Constant && d.Value is 1 or -1 ? d!.Value : null;
         uint saves = 0;
         if (d is not null && constant is null)
@@ -253,7 +253,7 @@ internal abstract class ElementwiseOp : Op
         return new()
         {
             Expression = d, Constant = constant, Saves = saves,
-            Product = new(() => new ProductOp(this, operand, saves == Output ? Substitute(d!, Expression) : d!, MakeDerivativeKernel(operand, saves == Output), saves == Output)),
+            Product = new(() => new ProductOp(this, operand, Times(operand, saves == Output), MakeDerivativeKernel(operand, saves == Output), saves == Output)),
         };
     }
 
@@ -274,11 +274,15 @@ internal abstract class ElementwiseOp : Op
         }
     }
 
-    // the derivative as a function of the output alone, which becomes input 0
-    static Expr Substitute(Expr d, Expr output)
+    // derivative · gradient over (operands, gradient), or over (output, gradient). The gradient is the seed, not a factor at the end:
+    // so a branch that was not taken passes 0 back even where the gradient is infinite (x.Clamp(min: 0).Sqrt() below zero)
+    Expr Times(int operand, bool fromOutput)
     {
-        var values = new Dictionary<Expr, Expr> { [output] = Expr.Input(0) };
-        return Rewrite(d);
+        var gradient = Expr.Input(Arity);
+        var product = Differentiate(operand, gradient)!;
+        if (!fromOutput) return product;
+        var values = new Dictionary<Expr, Expr> { [Expression] = Expr.Input(0), [gradient] = Expr.Input(1) };
+        return Rewrite(product);
 
         Expr Rewrite(Expr e)
         {
@@ -347,8 +351,8 @@ internal abstract class ElementwiseOp : Op
     }
 
     /// <summary>derivative · g as an operator of its own, so that gradients have gradients: its derivatives are expressions, read in tiles, of any order.</summary>
-    sealed class ProductOp(ElementwiseOp of, int operand, Expr derivative, Kernel? kernel, bool fromOutput)
-        : ExprOp($"{of.Name}Backward{(of.Arity > 1 ? operand : "")}", derivative * Expr.Input(fromOutput ? 1 : of.Arity), fromOutput ? 2 : of.Arity + 1, kernel)
+    sealed class ProductOp(ElementwiseOp of, int operand, Expr product, Kernel? kernel, bool fromOutput)
+        : ExprOp($"{of.Name}Backward{(of.Arity > 1 ? operand : "")}", product, fromOutput ? 2 : of.Arity + 1, kernel)
     {
         public override int Conditions => fromOutput ? 0 : of.Conditions;
     }
@@ -361,16 +365,16 @@ internal class ExprOp(string name, Expr expression, int arity, Kernel? kernel) :
     protected override Kernel MakeKernel() => kernel ?? new ExprKernel(expression);
     protected override Kernel? MakeDerivativeKernel(int operand, bool fromOutput) => null;
 
-    protected override Expr? Differentiate(int operand) => Derive.By(expression, operand, Arity);
+    protected override Expr? Differentiate(int operand, Expr g) => Derive.By(expression, operand, Arity, g);
 }
 
 /// <summary>Derivatives of expressions, by reading them over dual numbers.</summary>
 internal static class Derive
 {
-    public static Expr? By(Expr body, int operand, int arity)
+    public static Expr? By(Expr body, int operand, int arity, Expr g)
     {
         var inputs = new Dual<Expr>[arity];
-        for (int i = 0; i < arity; i++) inputs[i] = i == operand ? new(Expr.Input(i), Expr.Constant(1)) : new(Expr.Input(i));
+        for (int i = 0; i < arity; i++) inputs[i] = i == operand ? new(Expr.Input(i), g) : new(Expr.Input(i));
         var y = Expr.Read<Dual<Expr>>(body, inputs);
         return y.Varies ? y.Tangent : null;
     }
@@ -384,10 +388,10 @@ internal sealed class UnaryOp<TOp> : ElementwiseOp where TOp : struct, IUnary
     public override Promotion Promotion => TOp.Promotion;
     public override bool AllowsBool => TOp.AllowsBool;
     public override Expr Expression => TOp.Body(Expr.Input(0));
-    protected override Expr? Differentiate(int operand)
+    protected override Expr? Differentiate(int operand, Expr g)
     {
-        if (TOp.StatesDerivative) return TOp.Derivative(Expression);
-        var y = TOp.Body(new Dual<Expr>(Expr.Input(0), Expr.Constant(1)));
+        if (TOp.StatesDerivative) return TOp.Derivative(Expression, g);
+        var y = TOp.Body(new Dual<Expr>(Expr.Input(0), g));
         return y.Varies ? y.Tangent : null;
     }
     protected override Kernel MakeKernel() => Promotion == Promotion.Bool ? Kernel.Mask<UnaryMaskLoop<TOp>>() : Kernel.Of<UnaryLoop<TOp>>();
@@ -405,10 +409,10 @@ internal sealed class BinaryOp<TOp> : ElementwiseOp where TOp : struct, IBinary
     public override int Parameters => TOp.Parameters;
     public override int Conditions => TOp.Conditions;
     public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1));
-    protected override Expr? Differentiate(int operand)
+    protected override Expr? Differentiate(int operand, Expr g)
     {
-        Expr x = Expr.Input(0), y = Expr.Input(1), one = Expr.Constant(1);
-        var z = operand == 0 ? TOp.Body(new Dual<Expr>(x, one), new Dual<Expr>(y)) : TOp.Body(new Dual<Expr>(x), new Dual<Expr>(y, one));
+        Expr x = Expr.Input(0), y = Expr.Input(1);
+        var z = operand == 0 ? TOp.Body(new Dual<Expr>(x, g), new Dual<Expr>(y)) : TOp.Body(new Dual<Expr>(x), new Dual<Expr>(y, g));
         return z.Varies ? z.Tangent : null;
     }
     protected override Kernel MakeKernel() => Promotion == Promotion.Bool ? Kernel.Mask<BinaryMaskLoop<TOp>>() : Kernel.Of<BinaryLoop<TOp>>();
@@ -426,9 +430,9 @@ internal sealed class TernaryOp<TOp> : ElementwiseOp where TOp : struct, ITernar
     public override int Parameters => TOp.Parameters;
     public override int Conditions => TOp.Conditions;
     public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1), Expr.Input(2));
-    protected override Expr? Differentiate(int operand)
+    protected override Expr? Differentiate(int operand, Expr g)
     {
-        Dual<Expr> Seed(int i) => i == operand ? new(Expr.Input(i), Expr.Constant(1)) : new(Expr.Input(i));
+        Dual<Expr> Seed(int i) => i == operand ? new(Expr.Input(i), g) : new(Expr.Input(i));
         var y = TOp.Body(Seed(0), Seed(1), Seed(2));
         return y.Varies ? y.Tangent : null;
     }
@@ -447,7 +451,7 @@ internal sealed class IntegerUnaryOp<TOp> : ElementwiseOp where TOp : struct, II
     IntegerUnaryOp() : base(OpNames.Of<TOp>(), 1) { }
     public override bool IsInteger => true;
     public override Expr Expression => throw new NotSupportedException($"{Name} is an operator on whole numbers");
-    protected override Expr? Differentiate(int operand) => null;
+    protected override Expr? Differentiate(int operand, Expr g) => null;
     protected override Kernel MakeKernel() => Kernel.Of<IntegerUnaryLoop<TOp>>();
     protected override Kernel? MakeDerivativeKernel(int operand, bool fromOutput) => null;
 }
@@ -464,7 +468,7 @@ internal sealed class IntegerBinaryOp<TOp> : ElementwiseOp where TOp : struct, I
             throw Errors.Make(Name, "a divisor is zero, and whole numbers have no infinity; mask zeros out, or divide in floating point", Named(x));
     }
     public override Expr Expression => throw new NotSupportedException($"{Name} is an operator on whole numbers");
-    protected override Expr? Differentiate(int operand) => null;
+    protected override Expr? Differentiate(int operand, Expr g) => null;
     protected override Kernel MakeKernel() => Kernel.Of<IntegerBinaryLoop<TOp>>();
     protected override Kernel? MakeDerivativeKernel(int operand, bool fromOutput) => null;
 }

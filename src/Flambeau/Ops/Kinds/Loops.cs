@@ -268,46 +268,46 @@ internal interface IQuaternary
     static abstract S Body<S>(S x, S y, S z, S w) where S : IReal<S>;
 }
 
-// derivative · gradient, as bodies of their own: the operator's body read over dual numbers
+// derivative · gradient, as bodies of their own: the operator's body read over dual numbers, with the gradient as the tangent of the operand
 
 internal readonly struct UnaryDerivative<TOp> : IBinary where TOp : struct, IUnary
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Body<S>(S x, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x, S.Constant(1))).TangentOrZero * g;
+    public static S Body<S>(S x, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x, g)).TangentOrZero;
 }
 
 internal readonly struct FromOutput<TOp> : IBinary where TOp : struct, IUnary
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Body<S>(S y, S g) where S : IReal<S> => TOp.Derivative(y) * g;
+    public static S Body<S>(S y, S g) where S : IReal<S> => TOp.Derivative(y, g);
 }
 
 internal readonly struct BinaryDerivative0<TOp> : ITernary where TOp : struct, IBinary
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Body<S>(S x, S y, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x, S.Constant(1)), new Dual<S>(y)).TangentOrZero * g;
+    public static S Body<S>(S x, S y, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x, g), new Dual<S>(y)).TangentOrZero;
 }
 
 internal readonly struct BinaryDerivative1<TOp> : ITernary where TOp : struct, IBinary
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Body<S>(S x, S y, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x), new Dual<S>(y, S.Constant(1))).TangentOrZero * g;
+    public static S Body<S>(S x, S y, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x), new Dual<S>(y, g)).TangentOrZero;
 }
 
 internal readonly struct TernaryDerivative0<TOp> : IQuaternary where TOp : struct, ITernary
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Body<S>(S x, S y, S z, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x, S.Constant(1)), new Dual<S>(y), new Dual<S>(z)).TangentOrZero * g;
+    public static S Body<S>(S x, S y, S z, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x, g), new Dual<S>(y), new Dual<S>(z)).TangentOrZero;
 }
 
 internal readonly struct TernaryDerivative1<TOp> : IQuaternary where TOp : struct, ITernary
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Body<S>(S x, S y, S z, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x), new Dual<S>(y, S.Constant(1)), new Dual<S>(z)).TangentOrZero * g;
+    public static S Body<S>(S x, S y, S z, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x), new Dual<S>(y, g), new Dual<S>(z)).TangentOrZero;
 }
 
 internal readonly struct TernaryDerivative2<TOp> : IQuaternary where TOp : struct, ITernary
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Body<S>(S x, S y, S z, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x), new Dual<S>(y), new Dual<S>(z, S.Constant(1))).TangentOrZero * g;
+    public static S Body<S>(S x, S y, S z, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x), new Dual<S>(y), new Dual<S>(z, g)).TangentOrZero;
 }
