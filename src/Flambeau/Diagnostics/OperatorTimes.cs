@@ -7,7 +7,6 @@ namespace Flambeau.Diagnostics;
 /// </summary>
 public static class OperatorTimes
 {
-    static readonly Dictionary<string, (long Calls, long Ticks)> s_times = [];
     [ThreadStatic] static bool t_inside;
 
     /// <summary>Whether operators are timed. Costs two clock readings an operator while on, one test while off.</summary>
@@ -16,13 +15,13 @@ public static class OperatorTimes
     /// <summary>Operators by time, the slowest first.</summary>
     public static IReadOnlyList<(string Operator, long Calls, TimeSpan Time)> Table
     {
-        get { lock (s_times) return [.. s_times.OrderByDescending(t => t.Value.Ticks).Select(t => (t.Key, t.Value.Calls, Stopwatch.GetElapsedTime(0, t.Value.Ticks)))]; }
+        get { lock (Times.Known) return [.. Times.Known.OrderByDescending(t => t.Value.Ticks).Select(t => (t.Key, t.Value.Calls, Stopwatch.GetElapsedTime(0, t.Value.Ticks)))]; }
     }
 
     /// <summary>Forgets all.</summary>
     public static void Clear()
     {
-        lock (s_times) s_times.Clear();
+        lock (Times.Known) Times.Known.Clear();
     }
 
     internal static Tensor Run(Ops.Op op, ReadOnlySpan<Tensor> x)
@@ -41,10 +40,16 @@ public static class OperatorTimes
 
     static void Add(string name, long ticks)
     {
-        lock (s_times)
+        lock (Times.Known)
         {
-            s_times.TryGetValue(name, out var known);
-            s_times[name] = (known.Calls + 1, known.Ticks + ticks);
+            Times.Known.TryGetValue(name, out var known);
+            Times.Known[name] = (known.Calls + 1, known.Ticks + ticks);
         }
+    }
+
+    // apart, so that the test of Enabled, which every operator makes, initializes nothing
+    static class Times
+    {
+        public static readonly Dictionary<string, (long Calls, long Ticks)> Known = [];
     }
 }

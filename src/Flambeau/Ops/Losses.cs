@@ -198,10 +198,12 @@ namespace Flambeau
         // which targets count (null: all), and classes that are safe to look up
         static (Tensor? Counted, Tensor Classes) Targets(string op, Tensor target, long ignoreIndex, long classes)
         {
-            if (target.Level is not null) return (null, target.To(DType.Int64));
             var t = target.To(DType.Int64);
+            // inside a transform the values of the whole batch decide
+            var values = t;
+            while (values.Level is { } level) values = level.Value;
             bool ignores = false;
-            foreach (long c in t.Contiguous().AsSpan<long>())
+            foreach (long c in values.Contiguous().AsSpan<long>())
             {
                 if (c == ignoreIndex) ignores = true;
                 else if (c < 0 || c >= classes) throw Errors.Make(op, $"target {c} is no class: expected 0 … {classes - 1}, or {ignoreIndex} to ignore", ("target", target));

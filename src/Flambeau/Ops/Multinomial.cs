@@ -16,9 +16,9 @@ namespace Flambeau.Ops
 
     /// <summary>
     /// Categories drawn with given weights, a row each. With replacement: the inverse of the cumulative weights at uniform numbers. Without: the exponential race, which keeps the categories whose weight divided by
-    /// exponential noise is greatest (Efraimidis and Spirakis 2006). Custom: whole numbers, no derivative.
+    /// exponential noise is greatest (Efraimidis and Spirakis 2006). Custom: whole numbers, no derivative. Every element of a batch sees the same random numbers, those of <c>rowsOfDraw</c> rows, as with <c>Rand</c>.
     /// </summary>
-    internal sealed unsafe class MultinomialOp(long samples, bool replacement, ulong seed, ulong draw) : Op
+    internal sealed unsafe class MultinomialOp(long samples, bool replacement, ulong seed, ulong draw, long rowsOfDraw) : Op
     {
         public override string Name => "Multinomial";
         public override bool IsDifferentiable(int operand) => false;
@@ -34,7 +34,7 @@ namespace Flambeau.Ops
             {
                 double* w = (double*)p + weights.Offset;
                 for (long r = 0; r < rows; r++) Check(x[0], w + r * n, n, r);
-                var part = new Part { Weights = w, Y = (long*)q, N = (int)n, Samples = (int)samples, Replacement = replacement, Seed = seed, Draw = draw };
+                var part = new Part { Weights = w, Y = (long*)q, N = (int)n, Samples = (int)samples, Replacement = replacement, Seed = seed, Draw = draw, RowsOfDraw = Math.Max(1, rowsOfDraw) };
                 IndexRows.Run((int)rows, ref part, weights.Numel * 32);
             }
             GC.KeepAlive(weights);
@@ -62,6 +62,7 @@ namespace Flambeau.Ops
             public int N, Samples;
             public bool Replacement;
             public ulong Seed, Draw;
+            public long RowsOfDraw;
 
             public readonly void Run(int row)
             {
@@ -79,7 +80,7 @@ namespace Flambeau.Ops
                 for (int s = 0; s < to.Length; s++)
                 {
                     // the first category whose cumulative weight exceeds the number: one of weight 0 never is
-                    double at = Uniform((long)row * to.Length + s) * sum;
+                    double at = Uniform(row % RowsOfDraw * to.Length + s) * sum;
                     int low = 0, high = N;
                     while (low < high)
                     {
@@ -100,7 +101,7 @@ namespace Flambeau.Ops
                 for (int i = 0; i < N; i++)
                 {
                     // -ln(1 - u) is exponential; the least positive double keeps 0 / 0 away
-                    double noise = -Math.Log(1 - Uniform((long)row * N + i));
+                    double noise = -Math.Log(1 - Uniform(row % RowsOfDraw * N + i));
                     (keys[i], positions[i]) = (weights[i] == 0 ? 0 : -(weights[i] / Math.Max(noise, double.Epsilon)), i);
                 }
                 if (to.Length == 1)
@@ -146,7 +147,7 @@ namespace Flambeau
                 if (samples <= 0) throw Errors.Make("Multinomial", $"the number of samples must be positive, got {samples}", ("x", x));
                 if (!replacement && samples > x.Shape.Sizes[^1]) throw Errors.Make("Multinomial", $"cannot draw {samples} different categories of {x.Shape.Sizes[^1]}", ("x", x));
                 var (seed, draw) = (generator ?? Generator.Default).Next();
-                return new MultinomialOp(samples, replacement, seed, draw).Apply(x);
+                return new MultinomialOp(samples, replacement, seed, draw, x.Numel / x.Shape.Sizes[^1]).Apply(x);
             }
         }
     }

@@ -46,8 +46,7 @@ namespace Flambeau
                 if (weight.Rank != 2) throw Errors.Make("Linear", "the weight must be a matrix [out, in]", ("x", x), ("weight", weight));
                 if (x.Rank == 0 || x.Shape[^1] != weight.Shape[1])
                     throw Errors.Make("Linear", $"the last size of the input must be {weight.Shape[1]}, the weight's second, got {(x.Rank == 0 ? "a 0-dim tensor" : x.Shape[^1])}", ("x", x), ("weight", weight));
-                string lead = Alphabet[..(x.Rank - 1)];
-                var y = new ContractOp(lead + "y", "zy", lead + "z").Apply(x, weight);
+                var y = LinearOp(x.Rank).Apply(x, weight);
                 return bias is null ? y : y + bias;
             }
         }
@@ -65,8 +64,13 @@ namespace Flambeau
         // letters for leading dims; the last three of the alphabet are the products' own
         internal const string Alphabet = "abcdefghijklmnopqrstuvw";
 
+        static readonly ContractOp?[] s_linear = new ContractOp?[Alphabet.Length + 2];
+
+        static ContractOp LinearOp(int rank) => s_linear[rank] ??= ContractOp.Of(Alphabet[..(rank - 1)] + "y", "zy", Alphabet[..(rank - 1)] + "z");
+
         static Tensor BatchedProduct(Tensor x, Tensor y)
         {
+            if (x.Rank == 2 && y.Rank == 2) return ContractOp.Matrices.Apply(x, y);
             bool row = x.Rank == 1, column = y.Rank == 1;
             int batchX = Math.Max(0, x.Rank - 2), batchY = Math.Max(0, y.Rank - 2), batch = Math.Max(batchX, batchY);
             string left = "", right = "", result = "";
@@ -90,7 +94,7 @@ namespace Flambeau
             left += row ? "z" : "xz";
             right += column ? "z" : "zy";
             result += (row ? "" : "x") + (column ? "" : "y");
-            return new ContractOp(left, right, result).Apply(a, b);
+            return ContractOp.Of(left, right, result).Apply(a, b);
         }
     }
 }
@@ -237,7 +241,7 @@ namespace Flambeau.Ops
             // what both have and the rest needs is the batch; then rows of the left, columns of the right
             string both = new([.. a.Labels.Where(l => b.Labels.Contains(l) && needed.Contains(l))]);
             string result = both + new string([.. a.Labels.Where(l => !b.Labels.Contains(l))]) + new string([.. b.Labels.Where(l => !a.Labels.Contains(l))]);
-            return (new ContractOp(a.Labels, b.Labels, result).Apply(a.X, b.X), result);
+            return (ContractOp.Of(a.Labels, b.Labels, result).Apply(a.X, b.X), result);
         }
 
         // the pair with the fewest multiplications; the first of ties

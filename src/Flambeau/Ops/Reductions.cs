@@ -265,7 +265,7 @@ namespace Flambeau.Ops
             {
                 var part = new Part { X = px + rows.Offset * compute.Size, Y = (long*)py, Length = n, Rows = y.Numel, Compute = compute, Largest = largest, Group = Math.Max(1, 16384 / n) };
                 int parts = (int)((part.Rows + part.Group - 1) / part.Group);
-                if (rows.Numel < Team.Threshold) for (int i = 0; i < parts; i++) part.Run(i);
+                if (!Team.Pays(rows.Numel)) for (int i = 0; i < parts; i++) part.Run(i);
                 else Team.Run(parts, ref part);
             }
             GC.KeepAlive(rows);

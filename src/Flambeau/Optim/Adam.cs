@@ -99,7 +99,7 @@ internal static class AdamStep
 
     readonly struct Step<TCoupled, TAmsGrad> : IUpdate where TCoupled : struct, IChoice where TAmsGrad : struct, IChoice
     {
-        public static int States => TAmsGrad.Value ? 3 : 2;
+        public static int States { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => TAmsGrad.Value ? 3 : 2; }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : IReal<S>

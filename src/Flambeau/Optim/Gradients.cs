@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Flambeau.Optim;
 
 /// <summary>What is done to all gradients between backward pass and step.</summary>
@@ -55,9 +57,10 @@ public static class Gradients
 
     readonly struct Clip : IUpdate
     {
-        public static int States => 0;
+        public static int States { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 0; }
 
-        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : Scalars.IReal<S> => p = S.Max(-c.C0, S.Min(c.C0, g));
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : Scalars.IReal<S> =>
+            p = S.Max(-c.C0, S.Min(c.C0, g));
     }
 }

@@ -108,7 +108,7 @@ public sealed class Muon : Optimizer
     // the direction replaces the gradient
     readonly struct Averages : IUpdate
     {
-        public static int States => 1;
+        public static int States { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 1; }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : IReal<S>
@@ -121,7 +121,7 @@ public sealed class Muon : Optimizer
 
     readonly struct Apply : IUpdate
     {
-        public static int States => 0;
+        public static int States { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 0; }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : IReal<S> => p = p * c.C0 + c.C1 * g;

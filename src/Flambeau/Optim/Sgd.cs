@@ -66,7 +66,7 @@ public sealed class SGD : Optimizer
 
     readonly struct Plain<TDecay> : IUpdate where TDecay : struct, IChoice
     {
-        public static int States => 0;
+        public static int States { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 0; }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : IReal<S> =>
@@ -75,7 +75,7 @@ public sealed class SGD : Optimizer
 
     readonly struct Momentum<TDecay, TNesterov> : IUpdate where TDecay : struct, IChoice where TNesterov : struct, IChoice
     {
-        public static int States => 1;
+        public static int States { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 1; }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : IReal<S>

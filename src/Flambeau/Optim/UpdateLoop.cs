@@ -43,13 +43,13 @@ internal interface IChoice
 /// <summary>Taken.</summary>
 internal readonly struct Yes : IChoice
 {
-    public static bool Value => true;
+    public static bool Value { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => true; }
 }
 
 /// <summary>Not taken.</summary>
 internal readonly struct No : IChoice
 {
-    public static bool Value => false;
+    public static bool Value { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => false; }
 }
 
 /// <summary>
@@ -80,7 +80,7 @@ internal static unsafe class UpdateLoop
             byte** pointers = stackalloc byte*[5] { atG + g.Offset * size, Place(states, 0, atA), Place(states, 1, atB), Place(states, 2, atC3), (byte*)atC };
             var job = new Job { Kernel = KernelOf<TUpdate>.Instance, Compute = compute, P = atP + p.Offset * size, X = pointers, Count = p.Numel };
             int parts = (int)((p.Numel + Chunk - 1) / Chunk);
-            if (p.Numel < Team.Threshold) for (int i = 0; i < parts; i++) job.Run(i);
+            if (!Team.Pays(p.Numel)) for (int i = 0; i < parts; i++) job.Run(i);
             else Team.Run(parts, ref job);
         }
         foreach (var s in states) s.Store!.Version++;

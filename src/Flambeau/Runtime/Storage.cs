@@ -19,13 +19,16 @@ internal sealed unsafe class Storage
     /// <summary>Counts in-place writes: a saved tensor whose version moved is not what was saved.</summary>
     public int Version;
 
-    // guarded by the pool's lock; only for pooled storage
+    // who needs it: exact and guarded by the pool's lock for pooled storage; for managed memory counted up only, to know what was never shared
     internal int Handles, Tape;
     internal readonly int SizeClass = -1;
 
-    public Storage(Array array, long bytes) { _array = Unsafe.As<byte[]>(array); Bytes = bytes; }
+    /// <summary>Over an array that the program holds too.</summary>
+    public Storage(Array array, long bytes) : this(Unsafe.As<byte[]>(array), bytes) => Handles = 1;
 
-    public Storage(void* memory, long bytes, object owner) { _native = (byte*)memory; Bytes = bytes; _owner = owner; }
+    Storage(byte[] array, long bytes) => (_array, Bytes) = (array, bytes);
+
+    public Storage(void* memory, long bytes, object owner) { _native = (byte*)memory; Bytes = bytes; _owner = owner; Handles = 1; }
 
     internal Storage(void* block, long bytes, int sizeClass) { _native = (byte*)block; Bytes = bytes; SizeClass = sizeClass; }
 

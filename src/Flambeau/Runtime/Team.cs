@@ -57,6 +57,9 @@ internal static unsafe class Team
     /// <summary>True while workers spin, so that a job costs them well under a microsecond to begin; false once they are parked or before the first job.</summary>
     public static bool Awake => started > 0 && Volatile.Read(ref parked.Value) < started;
 
+    /// <summary>True if a job of so many cheap element operations pays now. Small ones, by far the most, are answered without a look at the machine.</summary>
+    public static bool Pays(long operations) => operations >= PaysFrom && operations >= Threshold;
+
     /// <summary>From how many cheap element operations a job pays now.</summary>
     public static long Threshold => Share == 1 ? long.MaxValue : Awake ? PaysFrom : PaysFromParked;
 

@@ -95,10 +95,11 @@ public sealed partial class Tensor
     public static Tensor Ones(Shape shape, DType dtype) => Full(shape, 1, dtype);
 
     /// <summary>Every element the given number; the type follows from it unless given (PyTorch: <c>torch.full</c>).</summary>
-    public static Tensor Full(Shape shape, Scalar value, DType? dtype = null)
+    public static unsafe Tensor Full(Shape shape, Scalar value, DType? dtype = null)
     {
         var y = Empty(shape, dtype ?? (value.Type == DType.Float64 ? DType.Float32 : value.Type));
-        Ops.Copy.Into(y, Wrap(value));
+        if (Team.Pays(shape.Count)) Ops.Copy.Into(y, Wrap(value));
+        else fixed (byte* p = y.Store!) Ops.Copy.Fill(p, y.DType, value, shape.Count);
         return y;
     }
 

@@ -32,6 +32,7 @@ public sealed partial class Tensor : IDisposable
         DType = type;
         IsWrappedNumber = isWrappedNumber;
         if (store.IsPooled) _watch = StoragePool.AddHandle(this, store);
+        else store.Handles++;
     }
 
     internal Tensor(Lifted level, Shape shape, DType type)
@@ -102,7 +103,7 @@ public sealed partial class Tensor : IDisposable
     public T Item<T>() where T : unmanaged
     {
         if (Numel != 1) throw Errors.Make("Item", $"needs exactly one element, got {Numel}; index or reduce first", ("tensor", this));
-        return ToArray<T>()[0];
+        return DTypes.Of<T>() == DType ? Unsafe.ReadUnaligned<T>(ref Unsafe.Add(ref Concrete("Item").GetPinnableReference(), (nint)(Offset * DType.Size))) : ToArray<T>()[0];
     }
 
     /// <summary>The only element as a double.</summary>

@@ -176,7 +176,7 @@ internal sealed class BackwardPass
     static Tensor Owned(Tensor g)
     {
         if (g.Level is not null) return g;
-        if (g.IsContiguous && g.Store is { IsPooled: true, Handles: 1, Tape: 0 }) return g;
+        if (g.IsContiguous && g.Store is { Handles: 1, Tape: 0 }) return g;
         var copy = g.Clone();
         g.Dispose();
         return copy;
@@ -189,22 +189,23 @@ internal sealed class BackwardPass
         return false;
     }
 
-    readonly Dictionary<Node, bool> _leads = [];
+    Dictionary<Node, bool>? _leads;
 
-    bool Leads(Node node)
+    bool Leads(Node node) => node.Leaf is { } sink ? _captured!.ContainsKey(sink) : (_leads ??= FindLeads())[node];
+
+    // operands are older than users, so walking _order backwards settles every operand first
+    Dictionary<Node, bool> FindLeads()
     {
-        if (_leads.TryGetValue(node, out bool known)) return known;
-        // operands are older than users, so walking _order backwards settles every operand first
-        if (_leads.Count == 0)
-            for (int i = _order.Count - 1; i >= 0; i--)
-            {
-                var n = _order[i];
-                bool leads = n.Results.Any(_captured!.ContainsKey);
-                foreach (var input in n.Inputs)
-                    leads |= input is not null && (input.Leaf is { } leaf ? _captured.ContainsKey(leaf) : _leads[input]);
-                _leads[n] = leads;
-            }
-        return node.Leaf is { } sink ? _captured!.ContainsKey(sink) : _leads[node];
+        var found = new Dictionary<Node, bool>();
+        for (int i = _order.Count - 1; i >= 0; i--)
+        {
+            var n = _order[i];
+            bool leads = n.Results.Any(_captured!.ContainsKey);
+            foreach (var input in n.Inputs)
+                leads |= input is not null && (input.Leaf is { } leaf ? _captured.ContainsKey(leaf) : found[input]);
+            found[n] = leads;
+        }
+        return found;
     }
 
     static void CheckFinite(Node node, Tensor?[] given)

@@ -82,9 +82,12 @@ namespace Flambeau.Ops
             {
                 if (given[i] is not { } gradient) continue;
                 if (!gradient.Shape.Equals(node.InputShapes[i])) throw Errors.Make(Name, $"Backward gave operand {i} a gradient of shape {gradient.Shape}, expected {node.InputShapes[i]}", ("grad", gradient));
-                if (node.Needs(i)) node.Give(i, gradient.To(node.InputTypes[i]));
+                // a handle of its own: the tape disposes of what it was given, and the user may keep the gradient
+                if (node.Needs(i)) node.Give(i, Own(gradient.To(node.InputTypes[i])));
             }
         }
+
+        static Tensor Own(Tensor g) => GradMode.Enabled || g.Level is not null ? g : g.Alias();
 
         public override void Pullback(Node node, Tensor g) => Pullback(node, [g]);
         public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y) => function.Push(x.ToArray(), t.ToArray())[0];

@@ -53,6 +53,7 @@ internal sealed class Saved
         _store = x.Store!;
         _version = _store.Version;
         if (_store.IsPooled) _watch = StoragePool.AddTape(holder, _store);
+        else _store.Tape++;
     }
 
     public Tensor Unpack(Node node, string role)

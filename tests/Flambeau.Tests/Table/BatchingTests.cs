@@ -5,6 +5,9 @@ public class BatchingTests
 {
     const int Batch = 3;
 
+    // elements of a batch draw different numbers: each sample of a batch is its own
+    static readonly string[] s_random = ["Multinomial"];
+
     [Theory, MemberData(nameof(Rows.Samples), MemberType = typeof(Rows))]
     public void Vmap_equals_a_loop(string name, int sample)
     {
@@ -12,7 +15,7 @@ public class BatchingTests
         var draws = Rows.Draws(name);
         var each = Enumerable.Range(0, Batch).Select(_ => s.Operands(draws)).ToArray();
         int count = each[0].Length;
-        if (count == 0) return;
+        if (count == 0 || s_random.Contains(name)) return;
         Check(Enumerable.Repeat<int?>(0, count).ToArray(), "all along dim 0");
         Check([.. each[0].Select(x => (int?)x.Rank)], "all along the last dim");
         for (int only = 0; only < count && count > 1; only++)

@@ -13,13 +13,17 @@ public class EdgeDerivativeTests
     }
 
     [Theory]
-    [InlineData("Relu", 0, 0), InlineData("Relu", -0.0, 0), InlineData("Relu6", 0, 0), InlineData("Relu6", 6, 0), InlineData("Abs", 0, 0), InlineData("Abs", -0.0, 0), InlineData("Sign", 0, 0)]
+    [InlineData("Relu", 0, 0), InlineData("Relu6", 0, 0), InlineData("Relu6", 6, 0), InlineData("Abs", 0, 0), InlineData("Sign", 0, 0)]
     [InlineData("LeakyRelu", 0, 0.01), InlineData("Elu", 0, 1), InlineData("Celu", 0, 1), InlineData("Selu", 0, 1.7580993408473766), InlineData("Hardtanh", -1, 0), InlineData("Hardtanh", 1, 0)]
     [InlineData("Hardsigmoid", -3, 0), InlineData("Hardsigmoid", 3, 0), InlineData("Hardswish", -3, -0.5), InlineData("Hardswish", 3, 1.5), InlineData("Hardshrink", 0.5, 0), InlineData("Hardshrink", -0.5, 0)]
     [InlineData("Softshrink", 0.5, 0), InlineData("Softshrink", -0.5, 0), InlineData("Softsign", 0, 1), InlineData("Floor", 2, 0), InlineData("Round", 0.5, 0), InlineData("Frac", 2, 1)]
     public void At_a_kink_the_derivative_is_PyTorchs(string name, double x, double expected)
     {
-        foreach (var type in (DType[])[DType.Float32, DType.Float64]) Assert.Equal(expected, Derivative(name, type, 0, x), 1e-6);
+        foreach (var type in (DType[])[DType.Float32, DType.Float64])
+        {
+            Assert.Equal(expected, Derivative(name, type, 0, x), 1e-6);
+            if (x == 0) Assert.Equal(expected, Derivative(name, type, 0, -0.0), 1e-6);
+        }
     }
 
     [Theory]

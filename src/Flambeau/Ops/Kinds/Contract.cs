@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Flambeau.Kernels;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
@@ -8,52 +9,69 @@ namespace Flambeau.Ops;
 /// A product of two tensors summed over the indices that the result lacks, in the language of einsum: labels of the left, of the right, of the result. Every label of an operand stands in the other or in
 /// the result, and none twice in one. The derivative is again a contraction. Matrix products, batched or broadcast, linear layers and einsum are all this; the kernel is <see cref="Gemm"/>.
 /// </summary>
-internal sealed class ContractOp(string left, string right, string result) : MultilinearOp
+internal sealed class ContractOp : MultilinearOp
 {
+    static readonly ConcurrentDictionary<(string, string, string), ContractOp> s_known = new();
+
+    readonly string _left, _right, _result;
+    readonly IndexOrder _order;
+    ContractOp? _gradient0, _gradient1;
+
+    ContractOp(string left, string right, string result)
+    {
+        (_left, _right, _result) = (left, right, result);
+        _order = new(left, right, result);
+    }
+
+    /// <summary>The contraction of these labels; one object for all its uses.</summary>
+    public static ContractOp Of(string left, string right, string result) =>
+        s_known.GetOrAdd((left, right, result), static labels => new(labels.Item1, labels.Item2, labels.Item3));
+
+    /// <summary>The product of two matrices.</summary>
+    public static readonly ContractOp Matrices = Of("xz", "zy", "xy");
+
     public override string Name => "MatMul";
 
     public override uint SavesFor(int operand) => operand == 0 ? 2u : 1u;
 
     public override void Pullback(Node node, Tensor g)
     {
-        if (node.Needs(0)) node.Give(0, new ContractOp(result, right, left).Apply(g, node.Input(1)).To(node.InputTypes[0]));
-        if (node.Needs(1)) node.Give(1, new ContractOp(left, result, right).Apply(node.Input(0), g).To(node.InputTypes[1]));
+        if (node.Needs(0)) node.Give(0, (_gradient0 ??= Of(_result, _right, _left)).Apply(g, node.Input(1)).To(node.InputTypes[0]));
+        if (node.Needs(1)) node.Give(1, (_gradient1 ??= Of(_left, _result, _right)).Apply(node.Input(0), g).To(node.InputTypes[1]));
     }
 
     public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size)
     {
-        char b = Labels.Unused(left + right + result);
-        return new ContractOp(batched[0] ? b + left : left, batched[1] ? b + right : right, b + result).Apply(x);
+        char b = Labels.Unused(_left + _right + _result);
+        return Of(batched[0] ? b + _left : _left, batched[1] ? b + _right : _right, b + _result).Apply(x);
     }
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
         var type = Promote.ResultType(x);
-        var sizes = Sizes(x[0], x[1]);
-        var shape = new Shape([.. result.Select(l => sizes[l])]);
+        var shape = ResultShape(x[0], x[1]);
         var y = Tensor.Empty(shape, type);
         if (shape.Count == 0) return y;
         var compute = ElementwiseOp.ComputeType(type);
         Tensor a = x[0].DType == compute ? x[0] : x[0].Packed(compute), b = x[1].DType == compute ? x[1] : x[1].Packed(compute);
-        var order = new IndexOrder(left, right, result);
         var target = y.DType == compute ? y : Tensor.Empty(shape, compute);
-        Multiply(a, b, target, order, sizes, compute);
+        Multiply(a, b, target, _order, compute);
         if (!ReferenceEquals(target, y)) Copy.Into(y, target);
         return y;
     }
 
-    Dictionary<char, long> Sizes(Tensor a, Tensor b)
+    Shape ResultShape(Tensor a, Tensor b)
     {
-        var sizes = new Dictionary<char, long>();
-        for (int i = 0; i < left.Length; i++) sizes[left[i]] = a.Shape.Sizes[i];
-        for (int i = 0; i < right.Length; i++)
+        for (int i = 0; i < _right.Length; i++)
         {
-            long size = b.Shape.Sizes[i];
-            if (sizes.TryGetValue(right[i], out long known) && known != size)
-                throw Errors.Make(Name, $"inner sizes differ, {known} ≠ {size} (dim {left.IndexOf(right[i])} of the left, dim {i} of the right)", ("left", a), ("right", b));
-            sizes[right[i]] = size;
+            int at = _left.IndexOf(_right[i]);
+            if (at >= 0 && a.Shape.Sizes[at] != b.Shape.Sizes[i])
+                throw Errors.Make(Name, $"inner sizes differ, {a.Shape.Sizes[at]} ≠ {b.Shape.Sizes[i]} (dim {at} of the left, dim {i} of the right)", ("left", a), ("right", b));
         }
-        return sizes;
+        var sizes = new long[_result.Length];
+        for (int i = 0; i < sizes.Length; i++)
+            sizes[i] = _left.IndexOf(_result[i]) is >= 0 and var at ? a.Shape.Sizes[at] : b.Shape.Sizes[_right.IndexOf(_result[i])];
+        return new(sizes);
     }
 
     /// <summary>The indices by role, each group in one fixed order: batch, rows and columns in the result's, the contracted ones in the left's.</summary>
@@ -85,6 +103,14 @@ internal sealed class ContractOp(string left, string right, string result) : Mul
         return new(size, any ? stride : 1);
     }
 
+    // what the dims of a tensor say of these labels
+    static long[] Of(string group, string labels, long[] values)
+    {
+        var found = new long[group.Length];
+        for (int i = 0; i < found.Length; i++) found[i] = values[labels.IndexOf(group[i])];
+        return found;
+    }
+
     // the tensor with its indices in the order of the groups, row-major: what every group of has one stride in
     static Tensor Packed(Tensor x, string labels, string order)
     {
@@ -95,7 +121,7 @@ internal sealed class ContractOp(string left, string right, string result) : Mul
         return packed;
     }
 
-    static void Multiply(Tensor a, Tensor b, Tensor c, IndexOrder order, Dictionary<char, long> sizes, DType compute)
+    static void Multiply(Tensor a, Tensor b, Tensor c, IndexOrder order, DType compute)
     {
         string la = order.Left, lb = order.Right, lc = order.Result;
         if (OneStride(order.Rows, la, a) is null || OneStride(order.Inner, la, a) is null) (a, la) = (Packed(a, la, order.Batch + order.Rows + order.Inner), order.Batch + order.Rows + order.Inner);
@@ -104,7 +130,7 @@ internal sealed class ContractOp(string left, string right, string result) : Mul
         if (OneStride(order.Rows, lc, c) is null || OneStride(order.Columns, lc, c) is null)
         {
             lc = order.Batch + order.Rows + order.Columns;
-            target = Tensor.Empty(new Shape([.. lc.Select(l => sizes[l])]), compute);
+            target = Tensor.Empty(new Shape(Of(lc, order.Result, c.Shape.Sizes)), compute);
         }
         switch (compute)
         {
@@ -128,10 +154,9 @@ internal sealed class ContractOp(string left, string right, string result) : Mul
         while (split > 0 && OneStride(order.Batch[(split - 1)..], la, a) is not null && OneStride(order.Batch[(split - 1)..], lb, b) is not null && OneStride(order.Batch[(split - 1)..], lc, c) is not null) split--;
         string outer = order.Batch[..split], inner = order.Batch[split..];
         Group ba = OneStride(inner, la, a)!.Value, bb = OneStride(inner, lb, b)!.Value, bc = OneStride(inner, lc, c)!.Value;
-        long[] outerSizes = [.. outer.Select(l => c.Shape.Sizes[lc.IndexOf(l)])];
-        long[] Strides(string labels, Tensor x) => [.. outer.Select(l => x.Strides[labels.IndexOf(l)])];
-        long[] oa = Strides(la, a), ob = Strides(lb, b), oc = Strides(lc, c);
-        long count = outerSizes.Aggregate(1L, (x, y) => x * y);
+        long[] outerSizes = Of(outer, lc, c.Shape.Sizes), oa = Of(outer, la, a.Strides), ob = Of(outer, lb, b.Strides), oc = Of(outer, lc, c.Strides);
+        long count = 1;
+        foreach (long size in outerSizes) count *= size;
         fixed (byte* pa = a.Store!)
         fixed (byte* pb = b.Store!)
         fixed (byte* pc = c.Store!)

@@ -29,6 +29,20 @@ internal static unsafe class Copy
         GC.KeepAlive(source);
     }
 
+    /// <summary>Writes a number, converted once, into <paramref name="count"/> elements side by side.</summary>
+    public static void Fill(byte* target, DType type, Scalar value, long count)
+    {
+        if (count == 0) return;
+        bool whole = value.Type != DType.Float64;
+        long integer = value.ToInt64();
+        double real = value.ToDouble();
+        if (type == DType.Float32) *(float*)target = whole ? integer : (float)real;
+        else Conversion.Run(whole ? DType.Int64 : DType.Float64, whole ? (byte*)&integer : (byte*)&real, type, target, 1);
+        // what is written is copied behind itself: twice as much each time
+        long all = count * type.Size;
+        for (long done = type.Size; done < all; done *= 2) Buffer.MemoryCopy(target, target + done, all - done, Math.Min(done, all - done));
+    }
+
     /// <summary>Writes the elements in row-major order to <paramref name="destination"/>, converting.</summary>
     public static void ToContiguous(Tensor source, DType type, void* destination)
     {
@@ -55,7 +69,7 @@ internal static unsafe class Copy
         public readonly void Run(int part)
         {
             long start = (long)part * Chunk, end = Math.Min(start + Chunk, Count);
-            bool flatTarget = IsFlat(TargetStrides), flatSource = IsFlat(SourceStrides);
+            bool flatTarget = Strided.IsFlat(Sizes, TargetStrides), flatSource = Strided.IsFlat(Sizes, SourceStrides);
             int to = TargetType.Size, from = SourceType.Size;
             if (flatTarget && flatSource)
             {
@@ -73,39 +87,32 @@ internal static unsafe class Copy
                 if (!flatTarget) Strided.Scatter(result, Target, Sizes, TargetStrides, to, start, n);
             }
         }
-
-        readonly bool IsFlat(long[] strides)
-        {
-            long expected = 1;
-            for (int d = Sizes.Length - 1; d >= 0; d--)
-            {
-                if (strides[d] != expected) return false;
-                expected *= Sizes[d];
-            }
-            return true;
-        }
     }
 
     static void Run(ref Job job)
     {
         if (Transposes(job, out int dim)) { RunBlocked(ref job, dim); return; }
         int parts = (int)((job.Count + Chunk - 1) / Chunk);
-        if (job.Count < Team.Threshold) for (int i = 0; i < parts; i++) job.Run(i);
+        if (!Team.Pays(job.Count)) for (int i = 0; i < parts; i++) job.Run(i);
         else Team.Run(parts, ref job);
     }
 
     static (long[] Sizes, long[] A, long[] B) Collapse(Shape shape, long[] a, long[] b)
     {
-        var dims = new List<(long Size, long A, long B)>();
+        if (a == b && a == shape.ContiguousStrides) return ([shape.Count], s_one, s_one);
+        long[] sizes = new long[shape.Rank], ofA = new long[shape.Rank], ofB = new long[shape.Rank];
+        int n = 0;
         for (int d = 0; d < shape.Rank; d++)
         {
             long size = shape.Sizes[d];
             if (size == 1) continue;
-            if (dims.Count > 0 && dims[^1].A == a[d] * size && dims[^1].B == b[d] * size) dims[^1] = (dims[^1].Size * size, a[d], b[d]);
-            else dims.Add((size, a[d], b[d]));
+            if (n > 0 && ofA[n - 1] == a[d] * size && ofB[n - 1] == b[d] * size) (sizes[n - 1], ofA[n - 1], ofB[n - 1]) = (sizes[n - 1] * size, a[d], b[d]);
+            else (sizes[n], ofA[n], ofB[n++]) = (size, a[d], b[d]);
         }
-        return ([.. dims.Select(x => x.Size)], [.. dims.Select(x => x.A)], [.. dims.Select(x => x.B)]);
+        return (sizes[..n], ofA[..n], ofB[..n]);
     }
+
+    static readonly long[] s_one = [1];
 
     // ---- transposes: walking either side in order would touch a cache line for every element of the other ----
 
@@ -160,7 +167,7 @@ internal static unsafe class Copy
             OuterSizes = [.. job.Sizes.Where((_, d) => outer(d))], OuterTarget = [.. job.TargetStrides.Where((_, d) => outer(d))], OuterSource = [.. job.SourceStrides.Where((_, d) => outer(d))],
         };
         int parts = (int)(job.Count / (job.Sizes[dim] * job.Sizes[^1]) * part.RowBlocks);
-        if (job.Count < Team.Threshold) for (int i = 0; i < parts; i++) part.Run(i);
+        if (!Team.Pays(job.Count)) for (int i = 0; i < parts; i++) part.Run(i);
         else Team.Run(parts, ref part);
     }
 

@@ -187,7 +187,8 @@ internal abstract class ElementwiseOp : Op
         var shape = x[0].Shape;
         for (int i = 1; i < x.Length; i++)
         {
-            if (ReferenceEquals(shape, x[i].Shape)) continue;
+            if (ReferenceEquals(shape, x[i].Shape) || x[i].Rank == 0) continue;
+            if (shape.Rank == 0) { shape = x[i].Shape; continue; }
             shape = Shapes.TryBroadcast(shape, x[i].Shape, out int dim) ?? throw Errors.Make(Name,
                 $"shapes {shape} and {x[i].Shape} do not broadcast: sizes at dim {dim} (from the end) differ and neither is 1", Named(x));
         }

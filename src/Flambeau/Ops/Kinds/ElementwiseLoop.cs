@@ -115,7 +115,7 @@ internal static unsafe class ElementwiseLoop
         plan.ResultSize = y.DType.Size;
         for (int k = 0; k < x.Length; k++)
             if (x[k].Shape.Count == 1 && plan.Count != 1) plan.Scalars |= 1u << k;
-        if (plan.Count <= Chunk || plan.Count < Team.Threshold)
+        if (plan.Count <= Chunk || !Team.Pays(plan.Count))
         {
             byte** pointers = stackalloc byte*[MaxOperands];
             for (int k = 0; k < x.Length; k++) pointers[k] = (byte*)plan.X[k];
@@ -153,7 +153,7 @@ internal static unsafe class ElementwiseLoop
         plan.Layouts = Collapse(y, x, plan.Compute);
         plan.Row = plan.Layouts[^1].Sizes is { Length: > 0 } sizes ? sizes[^1] : 1;
         int parts = (int)((plan.Count + Chunk - 1) / Chunk);
-        if (plan.Count < Team.Threshold) for (int i = 0; i < parts; i++) plan.Run(i);
+        if (!Team.Pays(plan.Count)) for (int i = 0; i < parts; i++) plan.Run(i);
         else Team.Run(parts, ref plan);
     }
 
@@ -164,22 +164,26 @@ internal static unsafe class ElementwiseLoop
         var strides = new long[x.Length + 1][];
         for (int k = 0; k < x.Length; k++) strides[k] = Shapes.BroadcastStrides(x[k], shape);
         strides[^1] = y.Strides;
-        var groups = new List<(long Size, int Dim)>();
+        var sizes = new long[shape.Rank];
+        var dims = new int[shape.Rank]; // the innermost of each group
+        int groups = 0;
         for (int d = 0; d < shape.Rank; d++)
         {
-            if (shape.Sizes[d] == 1) continue;
-            if (groups.Count > 0 && Merges(strides, groups[^1].Dim, d, shape.Sizes[d])) groups[^1] = (groups[^1].Size * shape.Sizes[d], d);
-            else groups.Add((shape.Sizes[d], d));
+            long size = shape.Sizes[d];
+            if (size == 1) continue;
+            if (groups > 0 && Merges(strides, dims[groups - 1], d, size)) (sizes[groups - 1], dims[groups - 1]) = (sizes[groups - 1] * size, d);
+            else (sizes[groups], dims[groups++]) = (size, d);
         }
-        var sizes = groups.Select(g => g.Size).ToArray();
+        sizes = sizes[..groups];
         var layouts = new Layout[strides.Length];
         for (int k = 0; k < strides.Length; k++)
         {
-            var own = groups.Select(g => strides[k][g.Dim]).ToArray();
+            var own = new long[groups];
+            for (int i = 0; i < groups; i++) own[i] = strides[k][dims[i]];
             layouts[k] = new()
             {
                 Type = k == x.Length ? y.DType : x[k].Shape.Count == 1 ? compute : x[k].DType, Sizes = sizes, Strides = own,
-                IsScalar = own.All(s => s == 0), IsFlat = own.Length == 1 ? own[0] == 1 : own.AsSpan().SequenceEqual(new Shape(sizes).ContiguousStrides),
+                IsScalar = !own.AsSpan().ContainsAnyExcept(0L), IsFlat = Strided.IsFlat(sizes, own),
             };
         }
         return layouts;

@@ -176,7 +176,7 @@ internal static unsafe class IndexRows
 
     internal static void Run<TPart>(int parts, ref TPart part, long work) where TPart : struct, IPart
     {
-        if (work >= Team.Threshold) Team.Run(parts, ref part);
+        if (Team.Pays(work)) Team.Run(parts, ref part);
         else for (int i = 0; i < parts; i++) part.Run(i);
     }
 }

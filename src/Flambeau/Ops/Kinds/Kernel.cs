@@ -42,22 +42,21 @@ internal sealed unsafe class LoopKernel<TLoop>(bool yieldsMask) : Kernel where T
         ((delegate*<byte*, byte**, long, uint, void>)loop)(y, x, n, scalars);
     }
 
-    // each is compiled when first asked for
-    static nint Find(DType compute) => (Width, compute) switch
+    // Each is compiled when first asked for. A method of its own for each type and width: lanes have dozens of interface members, and a process loads only those it uses.
+    static nint Find(DType compute) => compute switch
     {
-        (512, DType.Float32) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes512<float>, float>,
-        (512, DType.Float64) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes512<double>, double>,
-        (512, DType.Int32) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes512<int>, int>,
-        (512, _) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes512<long>, long>,
-        (256, DType.Float32) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes256<float>, float>,
-        (256, DType.Float64) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes256<double>, double>,
-        (256, DType.Int32) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes256<int>, int>,
-        (256, _) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes256<long>, long>,
-        (_, DType.Float32) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes128<float>, float>,
-        (_, DType.Float64) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes128<double>, double>,
-        (_, DType.Int32) => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes128<int>, int>,
-        _ => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<Lanes128<long>, long>,
+        DType.Float32 => OfWidth<float>(),
+        DType.Float64 => OfWidth<double>(),
+        DType.Int32 => OfWidth<int>(),
+        _ => OfWidth<long>(),
     };
+
+    static nint OfWidth<T>() where T : unmanaged => Width switch { 512 => Of512<T>(), 256 => Of256<T>(), _ => Of128<T>() };
+    static nint Of512<T>() where T : unmanaged => Of<Lanes512<T>, T>();
+    static nint Of256<T>() where T : unmanaged => Of<Lanes256<T>, T>();
+    static nint Of128<T>() where T : unmanaged => Of<Lanes128<T>, T>();
+
+    static nint Of<L, T>() where L : struct, ILanes<L> where T : unmanaged => (nint)(delegate*<byte*, byte**, long, uint, void>)&TLoop.Run<L, T>;
 }
 
 /// <summary>An operand of a loop: a pointer that steps by a vector, or by nothing where one element serves all.</summary>

@@ -8,6 +8,7 @@ internal static class Promote
         // one type among operands of dimensions is by far the usual case
         if (x.Length == 1) return x[0].IsWrappedNumber ? Default(x[0].DType) : x[0].DType;
         if (x.Length == 2 && x[0].DType == x[1].DType && x[0].IsWrappedNumber == x[1].IsWrappedNumber && !x[0].IsWrappedNumber) return x[0].DType;
+        if (x.Length == 2 && x[1].IsWrappedNumber && !x[0].IsWrappedNumber && x[0].DType.IsFloatingPoint) return x[0].DType;
         DType? dims = null, zeroDim = null, number = null;
         foreach (var t in x)
         {

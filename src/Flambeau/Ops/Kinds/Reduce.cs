@@ -95,11 +95,13 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
         // trailing reduced dims are one row; leading ones are then combined row by row
         int trailing = x.Rank;
         while (trailing > 0 && Array.IndexOf(dims, trailing - 1) >= 0) trailing--;
-        int[] rowDims = [.. dims.Where(d => d >= trailing)], leading = [.. dims.Where(d => d < trailing)];
+        int split = 0; // dims are sorted
+        while (split < dims.Length && dims[split] < trailing) split++;
+        var leading = split == dims.Length ? dims : split == 0 ? [] : dims[..split];
         var current = x;
-        if (rowDims.Length > 0 || leading.Length == 0)
+        if (split < dims.Length || split == 0)
         {
-            var partial = new Shape(x.Shape.Sizes[..trailing]);
+            var partial = trailing == 0 ? Shape.Scalar : new Shape(x.Shape.Sizes[..trailing]);
             var y = Tensor.Empty(leading.Length == 0 ? shape : partial, leading.Length == 0 ? type : compute);
             Rows(x.Packed(x.DType), partial.Count, x.Shape.Count == 0 ? Size(x.Shape, trailing) : x.Shape.Count / Math.Max(1, partial.Count), compute, y);
             current = y;
@@ -164,7 +166,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             {
                 job.Results = pr;
                 int parts = checked((int)(chunks == 1 ? (rows + job.Group - 1) / job.Group : rows * chunks));
-                if (rows * length < Team.Threshold) for (int i = 0; i < parts; i++) job.Run(i);
+                if (!Team.Pays(rows * length)) for (int i = 0; i < parts; i++) job.Run(i);
                 else Team.Run(parts, ref job);
                 if (direct) return;
                 for (long r = 0; r < rows; r++) JoinPairwise(pr + r * chunks * compute.Size, chunks, 1, 1, compute);
@@ -203,21 +205,20 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
         }
     }
 
-    static delegate*<byte*, long, byte*, void> RowFunction(DType compute) => (Kernel.Width, compute) switch
+    // as in LoopKernel: only the lanes in use are loaded
+    static delegate*<byte*, long, byte*, void> RowFunction(DType compute) => compute switch
     {
-        (512, DType.Float32) => &Row<Lanes512<float>, float>,
-        (512, DType.Float64) => &Row<Lanes512<double>, double>,
-        (512, DType.Int32) => &Row<Lanes512<int>, int>,
-        (512, _) => &Row<Lanes512<long>, long>,
-        (256, DType.Float32) => &Row<Lanes256<float>, float>,
-        (256, DType.Float64) => &Row<Lanes256<double>, double>,
-        (256, DType.Int32) => &Row<Lanes256<int>, int>,
-        (256, _) => &Row<Lanes256<long>, long>,
-        (_, DType.Float32) => &Row<Lanes128<float>, float>,
-        (_, DType.Float64) => &Row<Lanes128<double>, double>,
-        (_, DType.Int32) => &Row<Lanes128<int>, int>,
-        _ => &Row<Lanes128<long>, long>,
+        DType.Float32 => RowFunction<float>(),
+        DType.Float64 => RowFunction<double>(),
+        DType.Int32 => RowFunction<int>(),
+        _ => RowFunction<long>(),
     };
+
+    static delegate*<byte*, long, byte*, void> RowFunction<T>() where T : unmanaged => Kernel.Width switch { 512 => RowFunction512<T>(), 256 => RowFunction256<T>(), _ => RowFunction128<T>() };
+    static delegate*<byte*, long, byte*, void> RowFunction512<T>() where T : unmanaged => RowFunction<Lanes512<T>, T>();
+    static delegate*<byte*, long, byte*, void> RowFunction256<T>() where T : unmanaged => RowFunction<Lanes256<T>, T>();
+    static delegate*<byte*, long, byte*, void> RowFunction128<T>() where T : unmanaged => RowFunction<Lanes128<T>, T>();
+    static delegate*<byte*, long, byte*, void> RowFunction<L, T>() where L : struct, ILanes<L> where T : unmanaged => &Row<L, T>;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
     static void Row<L, T>(byte* x, long n, byte* result) where L : struct, ILanes<L> where T : unmanaged
@@ -301,7 +302,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             {
                 job.Results = pr;
                 int parts = checked((int)(outer * blocks * job.Strips));
-                if (outer * count * inner < Team.Threshold) for (int i = 0; i < parts; i++) job.Run(i);
+                if (!Team.Pays(outer * count * inner)) for (int i = 0; i < parts; i++) job.Run(i);
                 else Team.Run(parts, ref job);
                 if (direct) return;
                 int size = compute.Size;
@@ -341,21 +342,19 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
         }
     }
 
-    static delegate*<byte*, byte*, long, bool, void> ColumnFunction(DType compute) => (Kernel.Width, compute) switch
+    static delegate*<byte*, byte*, long, bool, void> ColumnFunction(DType compute) => compute switch
     {
-        (512, DType.Float32) => &Add<Lanes512<float>, float>,
-        (512, DType.Float64) => &Add<Lanes512<double>, double>,
-        (512, DType.Int32) => &Add<Lanes512<int>, int>,
-        (512, _) => &Add<Lanes512<long>, long>,
-        (256, DType.Float32) => &Add<Lanes256<float>, float>,
-        (256, DType.Float64) => &Add<Lanes256<double>, double>,
-        (256, DType.Int32) => &Add<Lanes256<int>, int>,
-        (256, _) => &Add<Lanes256<long>, long>,
-        (_, DType.Float32) => &Add<Lanes128<float>, float>,
-        (_, DType.Float64) => &Add<Lanes128<double>, double>,
-        (_, DType.Int32) => &Add<Lanes128<int>, int>,
-        _ => &Add<Lanes128<long>, long>,
+        DType.Float32 => ColumnFunction<float>(),
+        DType.Float64 => ColumnFunction<double>(),
+        DType.Int32 => ColumnFunction<int>(),
+        _ => ColumnFunction<long>(),
     };
+
+    static delegate*<byte*, byte*, long, bool, void> ColumnFunction<T>() where T : unmanaged => Kernel.Width switch { 512 => ColumnFunction512<T>(), 256 => ColumnFunction256<T>(), _ => ColumnFunction128<T>() };
+    static delegate*<byte*, byte*, long, bool, void> ColumnFunction512<T>() where T : unmanaged => ColumnFunction<Lanes512<T>, T>();
+    static delegate*<byte*, byte*, long, bool, void> ColumnFunction256<T>() where T : unmanaged => ColumnFunction<Lanes256<T>, T>();
+    static delegate*<byte*, byte*, long, bool, void> ColumnFunction128<T>() where T : unmanaged => ColumnFunction<Lanes128<T>, T>();
+    static delegate*<byte*, byte*, long, bool, void> ColumnFunction<L, T>() where L : struct, ILanes<L> where T : unmanaged => &Add<L, T>;
 
     // acc ← acc ∘ x for n elements; or (start) acc ← identity
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

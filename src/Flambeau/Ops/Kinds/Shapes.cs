@@ -60,9 +60,8 @@ internal static class Shapes
     /// <summary>Normalizes dims: negative ones count from the end, none may repeat; empty means all. Sorted.</summary>
     public static int[] Dims(string op, Shape shape, ReadOnlySpan<int> dims)
     {
-        if (dims.Length == 0) return [.. Enumerable.Range(0, shape.Rank)];
-        var result = new int[dims.Length];
-        for (int i = 0; i < dims.Length; i++) result[i] = shape.Normalize(dims[i], op);
+        var result = new int[dims.Length == 0 ? shape.Rank : dims.Length];
+        for (int i = 0; i < result.Length; i++) result[i] = dims.Length == 0 ? i : shape.Normalize(dims[i], op);
         Array.Sort(result);
         for (int i = 1; i < result.Length; i++)
             if (result[i] == result[i - 1]) throw Errors.Make(op, $"dim {result[i]} is named twice in [{string.Join(", ", dims.ToArray())}]");
@@ -71,11 +70,13 @@ internal static class Shapes
 
     public static Shape Reduced(Shape shape, int[] dims, bool keepDim)
     {
-        var sizes = new List<long>(shape.Rank);
-        for (int i = 0; i < shape.Rank; i++)
-            if (Array.IndexOf(dims, i) < 0) sizes.Add(shape.Sizes[i]);
-            else if (keepDim) sizes.Add(1);
-        return sizes.Count == 0 ? Shape.Scalar : new([.. sizes]);
+        int rank = keepDim ? shape.Rank : shape.Rank - dims.Length;
+        if (rank == 0) return Shape.Scalar;
+        var sizes = new long[rank];
+        for (int i = 0, j = 0; i < shape.Rank; i++)
+            if (!dims.Contains(i)) sizes[j++] = shape.Sizes[i];
+            else if (keepDim) sizes[j++] = 1;
+        return new(sizes);
     }
 
     /// <summary>True if two index positions name one element: an expanded view.</summary>

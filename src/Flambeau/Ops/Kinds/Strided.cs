@@ -100,4 +100,16 @@ internal static unsafe class Strided
             return true;
         }
     }
+
+    /// <summary>True if the strides are those of a row-major array of these sizes.</summary>
+    public static bool IsFlat(long[] sizes, long[] strides)
+    {
+        long expected = 1;
+        for (int d = sizes.Length - 1; d >= 0; d--)
+        {
+            if (strides[d] != expected) return false;
+            expected *= sizes[d];
+        }
+        return true;
+    }
 }

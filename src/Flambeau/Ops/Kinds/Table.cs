@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Flambeau.Ops;
 
 /// <summary>A row of the operator table: implemented by the type that defines an operator.</summary>
@@ -32,7 +30,10 @@ public sealed record Sample(string Text, Func<Generator, Tensor[]> Operands, Fun
 /// <summary>The operators' names: a type's name without its ending <c>Op</c>.</summary>
 internal static class OpNames
 {
-    static readonly ConcurrentDictionary<Type, string> s_names = new();
+    public static string Of<TOp>() => Name<TOp>.Text;
 
-    public static string Of<TOp>() => s_names.GetOrAdd(typeof(TOp), static type => type.Name.EndsWith("Op", StringComparison.Ordinal) ? type.Name[..^2] : type.Name);
+    static class Name<TOp>
+    {
+        public static readonly string Text = typeof(TOp).Name is var name && name.EndsWith("Op", StringComparison.Ordinal) ? name[..^2] : name;
+    }
 }
