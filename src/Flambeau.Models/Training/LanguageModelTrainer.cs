@@ -45,7 +45,7 @@ public sealed class LanguageModelTrainer
     TokenWindows _training = null!, _heldOut = null!;
     long _heldOutBytes;
     Llama _model = null!;
-    AdamW _optimizer = null!;
+    Optimizer _optimizer = null!;
     DataLoader<int[], (Tensor Inputs, Tensor Targets)> _loader = null!;
     long _step; // steps made
     double _secondsBefore; // of earlier processes of this run
@@ -105,14 +105,20 @@ public sealed class LanguageModelTrainer
         _progress.Report(new TrainingEvent.Started(_model.Parameters().Sum(p => p.Numel), _tokenizer.VocabularySize, _training.Tokens, _step, corpus.Source));
     }
 
-    // matrices decay, gains do not
-    AdamW MakeOptimizer()
+    // matrices decay, gains do not; Muon is for the matrices of the blocks
+    Optimizer MakeOptimizer()
     {
-        var parameters = _model.Parameters().ToArray();
-        return new AdamW(Group(p => p.Rank >= 2, _options.WeightDecay), Group(p => p.Rank < 2, 0));
+        var hidden = _model.Model.Layers.SelectMany(l => l.Parameters()).Where(p => p.Rank == 2).ToArray();
+        var embeddings = _model.Parameters().Where(p => p.Rank == 2).Except(hidden).ToArray();
+        var gains = _model.Parameters().Where(p => p.Rank < 2).ToArray();
+        return _options.Optimizer switch
+        {
+            "adamw" => new AdamW(Adam([.. hidden, .. embeddings], _options.WeightDecay), Adam(gains, 0)),
+            "muon" => new Muon(new MuonGroup(hidden) { LearningRate = _options.LearningRate, WeightDecay = _options.WeightDecay, Scale = MuonScale.MatchAdamW }, Adam(embeddings, _options.WeightDecay), Adam(gains, 0)),
+            var other => throw new InvalidDataException($"There is no optimizer \"{other}\"; choose adamw or muon."),
+        };
 
-        AdamGroup Group(Func<Tensor, bool> which, double decay) =>
-            new(parameters.Where(which)) { LearningRate = _options.LearningRate, Betas = (0.9, 0.95), WeightDecay = decay };
+        AdamGroup Adam(Tensor[] parameters, double decay) => new(parameters) { LearningRate = _options.LearningRate, Betas = (0.9, 0.95), WeightDecay = decay };
     }
 
     void Train(CancellationToken stop)
