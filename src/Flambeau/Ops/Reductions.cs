@@ -451,6 +451,7 @@ namespace Flambeau
             /// <summary>ln Σ eˣ without overflow: m + ln Σ e^(x−m), m the largest (PyTorch: <c>logsumexp</c>).</summary>
             public Tensor LogSumExp(ReadOnlySpan<int> dims, bool keepDim = false)
             {
+                if (!x.DType.IsFloatingPoint) return x.To(DType.Float32).LogSumExp(dims, keepDim);
                 if (x.Numel == 0) return x.Exp().Sum(dims, keepDim).Log();
                 var most = x.Detach().Amax(dims, keepDim: true);
                 // a row of −∞ has no shift, and its logarithm is −∞

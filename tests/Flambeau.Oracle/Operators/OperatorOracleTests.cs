@@ -11,6 +11,8 @@ public class OperatorOracleTests
 {
     private static readonly int Cases = Setting("FLAMBEAU_ORACLE_CASES", 2000), Seed = Setting("FLAMBEAU_ORACLE_SEED", 20261124);
 
+    private static readonly string? s_trace = Environment.GetEnvironmentVariable("FLAMBEAU_ORACLE_TRACE");
+
     private static int Setting(string name, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var value) ? value : otherwise;
 
@@ -28,6 +30,8 @@ public class OperatorOracleTests
             var op = table[i % table.Length];
             var seed = HashCode(Seed, op.Name, i / table.Length);
             var c = op.Draw(new Draw(seed));
+            // the last line names the case that ended the process
+            if (s_trace is { } trace) File.WriteAllText(trace, $"{i} {op.Name}({Comparison.Describe(c)}");
             var outcome = Comparison.Of(c, seed + 1);
             if (outcome.Skipped) skipped++;
             if (outcome.Threw) threw++;

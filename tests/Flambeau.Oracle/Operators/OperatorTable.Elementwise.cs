@@ -27,8 +27,10 @@ internal static partial class OperatorTable
     private static Operator N(string name, Func<Ours, Scalar, Ours> ours, Func<Theirs, TorchSharp.Scalar, Theirs> theirs, Tolerance? tolerance = null, Values values = Values.Any) =>
         new(name, d =>
         {
-            var number = d.Number();
-            return One(d.Operand(d.Type(), d.Shape(), values), x => ours(x, number.Ours), x => theirs(x, number.Theirs), tolerance ?? Tolerance.Exact, number.ToString());
+            var (type, number) = (d.Type(), d.Number());
+            // PyTorch wraps −2 to 254 before it compares with uint8
+            if (type == DType.UInt8) number = number with { Value = Math.Abs(number.Value) };
+            return One(d.Operand(type, d.Shape(), values), x => ours(x, number.Ours), x => theirs(x, number.Theirs), tolerance ?? Tolerance.Exact, number.ToString());
         });
 
     private static Operator[] Unary =>
