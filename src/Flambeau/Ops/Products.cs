@@ -47,7 +47,10 @@ namespace Flambeau
                 if (x.Rank == 0 || x.Shape[^1] != weight.Shape[1])
                     throw Errors.Make("Linear", $"the last size of the input must be {weight.Shape[1]}, the weight's second, got {(x.Rank == 0 ? "a 0-dim tensor" : x.Shape[^1])}", ("x", x), ("weight", weight));
                 var y = LinearOp(x.Rank).Apply(x, weight);
-                return bias is null ? y : y + bias;
+                if (bias is null) return y;
+                // nobody has seen the product yet, and no gradient needs it: the bias is added in its own memory
+                bool inPlace = y.Level is null && bias.Level is null && bias.DType == y.DType && bias.Rank == 1 && bias.Shape[0] == weight.Shape[0];
+                return inPlace ? y.Add_(bias) : y + bias;
             }
         }
 

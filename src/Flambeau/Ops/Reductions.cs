@@ -455,7 +455,7 @@ namespace Flambeau
                 if (x.Numel == 0) return x.Exp().Sum(dims, keepDim).Log();
                 var most = x.Detach().Amax(dims, keepDim: true);
                 // a row of −∞ has no shift, and its logarithm is −∞
-                most = most.MaskedFill(most.Abs().Eq(double.PositiveInfinity), 0);
+                if (most.Level is not null || AnyInfinite(most)) most = most.MaskedFill(most.Abs().Eq(double.PositiveInfinity), 0);
                 var sum = (x - most).Exp().Sum(dims, keepDim: true).Log() + most;
                 return keepDim ? sum : sum.Reshape(Shapes.Reduced(x.Shape, Shapes.Dims("LogSumExp", x.Shape, dims), keepDim: false));
             }
@@ -464,6 +464,12 @@ namespace Flambeau
 
             /// <summary>Running sums along one dimension (PyTorch: <c>cumsum</c>).</summary>
             public Tensor Cumsum(int dim) => x.Rank == 0 ? x.Reshape(1).Cumsum(dim).Reshape(Shape.Scalar) : CumsumOp.Instance.Apply(x.MoveDim(dim, -1)).MoveDim(-1, dim);
+        }
+
+        static bool AnyInfinite(Tensor x)
+        {
+            foreach (double value in x.ToArray<double>()) if (double.IsInfinity(value)) return true;
+            return false;
         }
 
         // √x whose derivative at 0 is taken as 0: a standard deviation or norm of nothing but zeros
