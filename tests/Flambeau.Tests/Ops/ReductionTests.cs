@@ -197,7 +197,7 @@ public class ReductionTests
                         values[at] = float.NaN;
                         var x = Tensor.FromArray(values);
                         Assert.True(double.IsNaN(x.Max().Item()) && double.IsNaN(x.Min().Item()), $"{n} elements, NaN at {at}, {width} bits");
-                        Assert.Equal((at, at), (x.ArgMax().Item<long>(), x.ArgMin().Item<long>()));
+                        Assert.Equal(((long)at, (long)at), (x.ArgMax().Item<long>(), x.ArgMin().Item<long>()));
                         var columns = x.Unsqueeze(1).Expand(n, 3).Contiguous();
                         Assert.All(columns.Amax(0).ToArray<double>(), v => Assert.True(double.IsNaN(v)));
                         Assert.All(columns.Amin(0).ToArray<double>(), v => Assert.True(double.IsNaN(v)));

@@ -134,7 +134,7 @@ public class SoftmaxAndLossTests
     {
         const int n = 2, length = 5, size = 3;
         double[] q = Numbers(n * heads * length * size), k = Numbers(n * shared * length * size + 1), v = Numbers(n * shared * length * size + 2);
-        double[] expected = new double[q.Length], scaled = new double[q.Length];
+        var expected = new double[q.Length];
         for (int b = 0; b < n; b++)
             for (int h = 0; h < heads; h++)
                 for (int t = 0; t < length; t++)
@@ -168,5 +168,18 @@ public class SoftmaxAndLossTests
             }
         Tensor Of(double[] values) => Tensor.FromArray(values, new long[] { length, size });
         Near(expected, Of(x).RotaryEmbedding(Of(cos), Of(sin)), "RotaryEmbedding");
+    }
+
+    [Fact]
+    public void GroupNorm_normalizes_each_samples_groups_of_channels()
+    {
+        const int n = 2, channels = 6, groups = 3, places = 4, size = channels / groups * places;
+        double[] x = Numbers(n * channels * places), w = Numbers(channels), b = Numbers(channels + 1)[..channels], expected = new double[x.Length];
+        for (int start = 0; start < x.Length; start += size)
+        {
+            double mean = x[start..(start + size)].Average(), variance = x[start..(start + size)].Average(v => (v - mean) * (v - mean));
+            for (int i = start; i < start + size; i++) expected[i] = (x[i] - mean) / Math.Sqrt(variance + 1e-5) * w[i / places % channels] + b[i / places % channels];
+        }
+        Near(expected, Tensor.FromArray(x, new long[] { n, channels, places }).GroupNorm(groups, Tensor.FromArray(w), Tensor.FromArray(b)), "GroupNorm");
     }
 }

@@ -104,6 +104,39 @@ public class ViewTests
         Assert.Equal(23, x[1, 1, 5].Item<long>());
     }
 
+    [Fact]
+    public void Windows_and_strides_address_what_they_say()
+    {
+        foreach (var x in Layouts)
+        {
+            Is(x.Unfold(2, 3, 1), [A, B, 3, 3], n => At(n[0], n[1], n[2] + n[3]), "Unfold by 1");
+            Is(x.Unfold(0, 2, 1), [2, B, C, 2], n => At(n[0] + n[3], n[1], n[2]), "Unfold of the first dim");
+            Is(x.Unfold(-1, 2, 3), [A, B, 2, 2], n => At(n[0], n[1], 3 * n[2] + n[3]), "Unfold apart");
+        }
+        Is(Tensor.Arange(30).AsStrided([3, 2, 2], [7, 1, 4], 5), [3, 2, 2], n => 5 + 7 * n[0] + n[1] + 4 * n[2], "AsStrided");
+    }
+
+    [Fact]
+    public void Joined_and_repeated_tensors_hold_each_part_in_its_place()
+    {
+        foreach (var x in Layouts)
+        {
+            Is(Tensor.Cat([x, x + 100], 0), [2 * A, B, C], n => At(n[0] % A, n[1], n[2]) + n[0] / A * 100, "Cat along dim 0");
+            Is(Tensor.Cat([x, (x + 100).Narrow(1, 0, 1), x + 200], 1), [A, 2 * B + 1, C], n => n[1] < B ? At(n[0], n[1], n[2]) : n[1] == B ? At(n[0], 0, n[2]) + 100 : At(n[0], n[1] - B - 1, n[2]) + 200, "Cat along dim 1");
+            Is(Tensor.Cat([x, x + 100], -1), [A, B, 2 * C], n => At(n[0], n[1], n[2] % C) + n[2] / C * 100, "Cat along the last dim");
+            Is(Tensor.Stack([x, x + 100], 1), [A, 2, B, C], n => At(n[0], n[2], n[3]) + 100 * n[1], "Stack along dim 1");
+            Is(Tensor.Stack([x, x + 100], -1), [A, B, C, 2], n => At(n[0], n[1], n[2]) + 100 * n[3], "Stack along a new last dim");
+            Is(x.Repeat(2, 1, 3, 2), [2, A, 3 * B, 2 * C], n => At(n[1], n[2] % B, n[3] % C), "Repeat");
+            Is(x.Tile(2), [A, B, 2 * C], n => At(n[0], n[1], n[2] % C), "Tile");
+            Is(x.RepeatInterleave(3, 1), [A, 3 * B, C], n => At(n[0], n[1] / 3, n[2]), "RepeatInterleave");
+            Is(x.Flip(0, 2), [A, B, C], n => At(A - 1 - n[0], n[1], C - 1 - n[2]), "Flip");
+            Is(x.Roll(2, 2), [A, B, C], n => At(n[0], n[1], (n[2] + C - 2) % C), "Roll");
+        }
+        var grid = Tensor.Meshgrid(Tensor.Arange(3), Tensor.Arange(4));
+        Is(grid[0], [3, 4], n => n[0], "the first coordinates");
+        Is(grid[1], [3, 4], n => n[1], "the second coordinates");
+    }
+
     [Theory]
     [InlineData(31, 33), InlineData(32, 32), InlineData(33, 65), InlineData(64, 31), InlineData(100, 40), InlineData(1, 70), InlineData(150, 140)]
     public void A_transposed_copy_has_every_element_in_its_place(int rows, int columns)
