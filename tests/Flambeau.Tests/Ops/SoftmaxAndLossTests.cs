@@ -1,0 +1,185 @@
+namespace Flambeau.Tests.Ops;
+
+/// <summary>Composites of networks against loops in float64.</summary>
+public class SoftmaxAndLossTests
+{
+    const int Seed = 51;
+
+    static double[] Numbers(int n, double scale = 2)
+    {
+        var random = new Random(Seed + n);
+        return [.. Enumerable.Range(0, n).Select(_ => scale * (2 * random.NextDouble() - 1))];
+    }
+
+    static void Near(double[] expected, Tensor actual, string what, double tolerance = 1e-12)
+    {
+        double[] got = actual.Detach().ToArray<double>();
+        Assert.Equal(expected.Length, got.Length);
+        for (int i = 0; i < got.Length; i++)
+            Assert.True(Math.Abs(expected[i] - got[i]) <= tolerance * (1 + Math.Abs(expected[i])) || expected[i].Equals(got[i]), $"{what}, element {i}: {got[i]:R}, expected {expected[i]:R}");
+    }
+
+    // with the largest taken out, so that nothing overflows
+    static double[] LogSoftmax(double[] x)
+    {
+        double most = x.Max(), sum = Math.Log(x.Sum(v => Math.Exp(v - most)));
+        return [.. x.Select(v => v - most - sum)];
+    }
+
+    [Fact]
+    public void Softmax_and_LogSoftmax_are_their_formulas_however_large_the_numbers()
+    {
+        double[][] rows = [Numbers(7), [1000, 1001, 990, 0, -1000, 1001, 999], [-1000, -1001, -1002, -1000, -1003, -1000, -1000], [double.NegativeInfinity, 1, 2, double.NegativeInfinity, 0, 0, 0]];
+        foreach (var row in rows)
+            foreach (var type in (DType[])[DType.Float64, DType.Float32])
+            {
+                double tolerance = type == DType.Float64 ? 1e-12 : 1e-6;
+                double[] logs = LogSoftmax(row);
+                var x = Tensor.FromArray(row).To(type);
+                Near(logs, x.LogSoftmax(0), "LogSoftmax", tolerance);
+                Near([.. logs.Select(Math.Exp)], x.Softmax(-1), "Softmax", tolerance);
+                Near([row.Max() - logs.Max()], x.LogSumExp(0), "LogSumExp", tolerance);
+                // along a first dim, each column by itself
+                Near([.. logs.SelectMany(v => new[] { Math.Exp(v), 1.0 / 7 })], Tensor.Stack([x, Tensor.ZerosLike(x)], 1).Softmax(0), "Softmax(0)", tolerance);
+            }
+    }
+
+    public static TheoryData<bool, bool, double, LossReduction, int> CrossEntropies
+    {
+        get
+        {
+            var data = new TheoryData<bool, bool, double, LossReduction, int>();
+            foreach (bool weighted in (bool[])[false, true])
+                foreach (bool ignoring in (bool[])[false, true])
+                    foreach (double smoothing in (double[])[0, 0.1])
+                        foreach (var reduction in Enum.GetValues<LossReduction>())
+                            foreach (int places in (int[])[1, 3]) data.Add(weighted, ignoring, smoothing, reduction, places);
+            return data;
+        }
+    }
+
+    // loss = w[y] (1 − ε) (−log p[y]) + ε / C · Σ w[c] (−log p[c]), nothing where ignored; the mean divides by the sum of w[y]
+    [Theory, MemberData(nameof(CrossEntropies))]
+    public void CrossEntropy_is_its_loop(bool weighted, bool ignoring, double smoothing, LossReduction reduction, int places)
+    {
+        const int n = 6, classes = 5;
+        double[] x = Numbers(n * classes * places), w = weighted ? [0.5, 2, 1, 0.25, 3] : [1, 1, 1, 1, 1];
+        var random = new Random(Seed);
+        long[] target = [.. Enumerable.Range(0, n * places).Select(i => ignoring && i % 4 == 1 ? -100L : random.Next(classes))];
+        var losses = new double[n * places];
+        double total = 0, weights = 0;
+        for (int i = 0; i < n; i++)
+            for (int p = 0; p < places; p++)
+            {
+                long y = target[i * places + p];
+                if (y < 0) continue;
+                double[] logs = LogSoftmax([.. Enumerable.Range(0, classes).Select(c => x[(i * classes + c) * places + p])]);
+                double loss = -w[y] * (1 - smoothing) * logs[y];
+                for (int c = 0; c < classes; c++) loss -= smoothing / classes * w[c] * logs[c];
+                losses[i * places + p] = loss;
+                total += loss;
+                weights += w[y];
+            }
+        long[] shape = places == 1 ? [n, classes] : [n, classes, places], of = places == 1 ? [n] : [n, places];
+        var logits = Tensor.FromArray(x, shape);
+        var result = logits.CrossEntropy(Tensor.FromArray(target, of), weighted ? Tensor.FromArray(w) : null, -100, smoothing, reduction);
+        Near(reduction == LossReduction.None ? losses : [reduction == LossReduction.Sum ? total : total / weights], result, "CrossEntropy");
+        if (smoothing == 0)
+            Near(reduction == LossReduction.None ? losses : [reduction == LossReduction.Sum ? total : total / weights],
+                logits.LogSoftmax(1).NllLoss(Tensor.FromArray(target, of), weighted ? Tensor.FromArray(w) : null, -100, reduction), "NllLoss");
+    }
+
+    [Fact]
+    public void CrossEntropy_of_probabilities_is_minus_their_sum_of_logarithms()
+    {
+        double[] x = Numbers(8), t = [0.1, 0.2, 0.3, 0.4, 0, 0, 1, 0];
+        double expected = 0;
+        for (int i = 0; i < 2; i++)
+        {
+            double[] logs = LogSoftmax(x[(4 * i)..(4 * i + 4)]);
+            for (int c = 0; c < 4; c++) expected -= t[4 * i + c] * logs[c] / 2;
+        }
+        Near([expected], Tensor.FromArray(x, new long[] { 2, 4 }).CrossEntropy(Tensor.FromArray(t, new long[] { 2, 4 })), "CrossEntropy");
+    }
+
+    [Fact]
+    public void Losses_of_elements_are_their_formulas()
+    {
+        double[] x = Numbers(12), t = [.. Numbers(13)[..12].Select(v => (v + 2) / 4)], d = [.. x.Zip(t, (a, b) => a - b)];
+        Tensor input = Tensor.FromArray(x), target = Tensor.FromArray(t);
+        (string Name, Func<LossReduction, Tensor> Call, double[] Losses)[] losses =
+        [
+            ("MseLoss", r => input.MseLoss(target, r), [.. d.Select(v => v * v)]),
+            ("L1Loss", r => input.L1Loss(target, r), [.. d.Select(Math.Abs)]),
+            ("SmoothL1Loss", r => input.SmoothL1Loss(target, 0.7, r), [.. d.Select(v => Math.Abs(v) < 0.7 ? v * v / 1.4 : Math.Abs(v) - 0.35)]),
+            ("BinaryCrossEntropyWithLogits", r => input.BinaryCrossEntropyWithLogits(target, reduction: r), [.. x.Zip(t, (a, p) => p * Math.Log(1 + Math.Exp(-a)) + (1 - p) * Math.Log(1 + Math.Exp(a)))]),
+            ("KlDiv", r => input.KlDiv(target, r), [.. x.Zip(t, (a, p) => p == 0 ? 0 : p * (Math.Log(p) - a))]),
+        ];
+        foreach (var (name, call, expected) in losses)
+        {
+            Near(expected, call(LossReduction.None), name);
+            Near([expected.Sum()], call(LossReduction.Sum), name);
+            Near([expected.Average()], call(LossReduction.Mean), name);
+        }
+        Near([800], Tensor.FromArray(new double[] { -800 }).BinaryCrossEntropyWithLogits(Tensor.FromArray(new double[] { 1 })), "far below");
+        Near([0], Tensor.FromArray(new double[] { -1 }).KlDiv(Tensor.FromArray(new double[] { 0 })), "nothing expected");
+    }
+
+    // ---- attention ----
+
+    // heads of queries share those of keys in groups; position t sees s ≤ t where causal, and what the mask lets it
+    [Theory]
+    [InlineData(2, 2, false), InlineData(2, 2, true), InlineData(4, 2, true), InlineData(3, 1, true), InlineData(4, 2, false)]
+    public void Attention_is_its_loop(int heads, int shared, bool causal)
+    {
+        const int n = 2, length = 5, size = 3;
+        double[] q = Numbers(n * heads * length * size), k = Numbers(n * shared * length * size + 1), v = Numbers(n * shared * length * size + 2);
+        var expected = new double[q.Length];
+        for (int b = 0; b < n; b++)
+            for (int h = 0; h < heads; h++)
+                for (int t = 0; t < length; t++)
+                {
+                    int own = ((b * heads + h) * length + t) * size, group = (b * shared + h / (heads / shared)) * length;
+                    int seen = causal ? t + 1 : length;
+                    double[] logs = LogSoftmax([.. Enumerable.Range(0, seen).Select(s => Enumerable.Range(0, size).Sum(d => q[own + d] * k[(group + s) * size + d]) / Math.Sqrt(size))]);
+                    for (int s = 0; s < seen; s++)
+                        for (int d = 0; d < size; d++) expected[own + d] += Math.Exp(logs[s]) * v[(group + s) * size + d];
+                }
+        Tensor Of(double[] x, int count) => Tensor.FromArray(x[..(n * count * length * size)], new long[] { n, count, length, size });
+        Near(expected, Of(q, heads).ScaledDotProductAttention(Of(k, shared), Of(v, shared), isCausal: causal), "attention");
+        if (!causal) return;
+        var mask = Tensor.FromArray(Enumerable.Range(0, length * length).Select(i => i % length <= i / length).ToArray(), new long[] { length, length });
+        Near(expected, Of(q, heads).ScaledDotProductAttention(Of(k, shared), Of(v, shared), mask), "attention by a mask");
+    }
+
+    [Fact]
+    public void RotaryEmbedding_turns_the_pairs_of_both_halves_by_their_angles()
+    {
+        const int length = 4, size = 6, half = size / 2;
+        double[] x = Numbers(length * size), cos = new double[length * size], sin = new double[length * size], expected = new double[length * size];
+        for (int t = 0; t < length; t++)
+            for (int i = 0; i < half; i++)
+            {
+                double angle = t * Math.Pow(10_000, -2.0 * i / size), a = x[t * size + i], b = x[t * size + half + i];
+                cos[t * size + i] = cos[t * size + half + i] = Math.Cos(angle);
+                sin[t * size + i] = sin[t * size + half + i] = Math.Sin(angle);
+                expected[t * size + i] = a * Math.Cos(angle) - b * Math.Sin(angle);
+                expected[t * size + half + i] = a * Math.Sin(angle) + b * Math.Cos(angle);
+            }
+        Tensor Of(double[] values) => Tensor.FromArray(values, new long[] { length, size });
+        Near(expected, Of(x).RotaryEmbedding(Of(cos), Of(sin)), "RotaryEmbedding");
+    }
+
+    [Fact]
+    public void GroupNorm_normalizes_each_samples_groups_of_channels()
+    {
+        const int n = 2, channels = 6, groups = 3, places = 4, size = channels / groups * places;
+        double[] x = Numbers(n * channels * places), w = Numbers(channels), b = Numbers(channels + 1)[..channels], expected = new double[x.Length];
+        for (int start = 0; start < x.Length; start += size)
+        {
+            double mean = x[start..(start + size)].Average(), variance = x[start..(start + size)].Average(v => (v - mean) * (v - mean));
+            for (int i = start; i < start + size; i++) expected[i] = (x[i] - mean) / Math.Sqrt(variance + 1e-5) * w[i / places % channels] + b[i / places % channels];
+        }
+        Near(expected, Tensor.FromArray(x, new long[] { n, channels, places }).GroupNorm(groups, Tensor.FromArray(w), Tensor.FromArray(b)), "GroupNorm");
+    }
+}
