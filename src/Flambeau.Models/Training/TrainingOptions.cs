@@ -32,7 +32,7 @@ public sealed record TrainingOptions
     /// <summary>Sequences a step.</summary>
     public int Batch { get; init; } = 8;
     /// <summary><c>adamw</c>, or <c>muon</c> for the blocks' matrices and AdamW for the rest.</summary>
-    public string Optimizer { get; init; } = "adamw";
+    public string Optimizer { get; init; } = "muon";
     /// <summary>The highest learning rate.</summary>
     public double LearningRate { get; init; } = 4e-3;
     /// <summary>Steps over which the rate rises from 0.</summary>
