@@ -18,15 +18,15 @@ public sealed record TrainingOptions
     /// <summary>Entries of the tokenizer to learn.</summary>
     public int Vocabulary { get; init; } = 2048;
     /// <summary>Width of the model.</summary>
-    public int HiddenSize { get; init; } = 128;
+    public int HiddenSize { get; init; } = 96;
     /// <summary>Width inside the feed-forward part.</summary>
-    public int IntermediateSize { get; init; } = 352;
+    public int IntermediateSize { get; init; } = 256;
     /// <summary>Blocks.</summary>
-    public int Layers { get; init; } = 4;
+    public int Layers { get; init; } = 3;
     /// <summary>Attention heads.</summary>
-    public int Heads { get; init; } = 4;
+    public int Heads { get; init; } = 3;
     /// <summary>Key and value heads.</summary>
-    public int KeyValueHeads { get; init; } = 4;
+    public int KeyValueHeads { get; init; } = 3;
     /// <summary>Tokens a sequence.</summary>
     public int Context { get; init; } = 128;
     /// <summary>Sequences a step.</summary>
@@ -34,7 +34,7 @@ public sealed record TrainingOptions
     /// <summary><c>adamw</c>, or <c>muon</c> for the blocks' matrices and AdamW for the rest.</summary>
     public string Optimizer { get; init; } = "muon";
     /// <summary>The highest learning rate.</summary>
-    public double LearningRate { get; init; } = 4e-3;
+    public double LearningRate { get; init; } = 5e-3;
     /// <summary>Steps over which the rate rises from 0.</summary>
     public int Warmup { get; init; } = 40;
     /// <summary>The last share of the steps, over which the rate falls to 0.</summary>

@@ -1,4 +1,5 @@
 using Flambeau.Ops;
+using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
@@ -31,6 +32,7 @@ namespace Flambeau
             {
                 if (x.Rank < 2) throw Errors.Make("GroupNorm", "needs [samples, channels, …]", ("x", x));
                 if (groups < 1 || x.Shape[1] % groups != 0) throw Errors.Make("GroupNorm", $"{x.Shape[1]} channels do not divide into {groups} groups", ("x", x));
+                using var temporaries = Temporaries.Begin();
                 foreach (var t in new[] { weight, bias })
                     if (t is not null && (t.Rank != 1 || t.Shape[0] != x.Shape[1])) throw Errors.Make("GroupNorm", $"weight and bias need a value for each of {x.Shape[1]} channels", ("x", x), ("weight", weight), ("bias", bias));
                 var rows = Wide(x).Reshape(x.Shape[0], groups, -1);
@@ -39,7 +41,7 @@ namespace Flambeau
                 Tensor Channels(Tensor t) => t.Unflatten(0, [t.Shape[0], .. Enumerable.Repeat(1L, x.Rank - 2)]);
                 if (weight is not null) y *= Channels(weight);
                 if (bias is not null) y += Channels(bias);
-                return y.To(x.DType);
+                return temporaries.Keep(y.To(x.DType));
             }
         }
     }

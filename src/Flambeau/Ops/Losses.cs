@@ -1,3 +1,5 @@
+using Flambeau.Transforms;
+
 namespace Flambeau.Ops
 {
     /// <summary>−ln softmax(x)[target].</summary>
@@ -104,6 +106,7 @@ namespace Flambeau
             {
                 if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw Errors.Make("CrossEntropy", $"labelSmoothing must lie in [0, 1], got {labelSmoothing}", ("x", x));
                 if (target.DType.IsFloatingPoint) return SoftTargets(x, target, weight, labelSmoothing, reduction);
+                using var temporaries = Temporaries.Begin();
                 var logits = ClassesLast("CrossEntropy", Wide(x), target, weight);
                 var (counted, classes) = Targets("CrossEntropy", target, ignoreIndex, logits.Shape[^1]);
                 var total = logits.LogSumExp(-1);
@@ -116,26 +119,28 @@ namespace Flambeau
                     if (counted is not null) spread = spread.MaskedFill(counted.LogicalNot(), 0);
                     loss = loss * (1 - labelSmoothing) + spread * (labelSmoothing / logits.Shape[^1]);
                 }
-                return Reduce(loss, weights, reduction).To(x.DType);
+                return temporaries.Keep(Reduce(loss, weights, reduction).To(x.DType));
             }
 
             /// <summary>−x[target], x log-probabilities with the classes along dimension 1, or 0 of a single sample (PyTorch: <c>nll_loss</c>).</summary>
             public Tensor NllLoss(Tensor target, Tensor? weight = null, long ignoreIndex = -100, LossReduction reduction = LossReduction.Mean)
             {
+                using var temporaries = Temporaries.Begin();
                 var logs = ClassesLast("NllLoss", x, target, weight);
                 var (counted, classes) = Targets("NllLoss", target, ignoreIndex, logs.Shape[^1]);
                 var loss = -logs.Gather(-1, classes.Unsqueeze(-1)).Squeeze(-1);
                 var weights = TargetWeights(weight, classes, counted, logs.DType);
                 if (weights is not null) loss *= weights;
-                return Reduce(loss, weights, reduction);
+                return temporaries.Keep(Reduce(loss, weights, reduction));
             }
 
             /// <summary>(x − target)² (PyTorch: <c>mse_loss</c>).</summary>
             public Tensor MseLoss(Tensor target, LossReduction reduction = LossReduction.Mean)
             {
+                using var temporaries = Temporaries.Begin();
                 SameShape("MseLoss", x, target);
                 var d = x - target;
-                return Reduce(d * d, null, reduction);
+                return temporaries.Keep(Reduce(d * d, null, reduction));
             }
 
             /// <summary>|x − target| (PyTorch: <c>l1_loss</c>).</summary>
@@ -148,11 +153,12 @@ namespace Flambeau
             /// <summary>d² / 2β where |d| &lt; β, else |d| − β/2, d = x − target (Huber 1964; PyTorch: <c>smooth_l1_loss</c>).</summary>
             public Tensor SmoothL1Loss(Tensor target, double beta = 1, LossReduction reduction = LossReduction.Mean)
             {
+                using var temporaries = Temporaries.Begin();
                 SameShape("SmoothL1Loss", x, target);
                 if (beta == 0) return x.L1Loss(target, reduction);
                 var d = x - target;
                 var size = d.Abs();
-                return Reduce(Tensor.Where(size.Lt(beta), d * d * (0.5 / beta), size - 0.5 * beta), null, reduction);
+                return temporaries.Keep(Reduce(Tensor.Where(size.Lt(beta), d * d * (0.5 / beta), size - 0.5 * beta), null, reduction));
             }
 
             /// <summary>−t ln σ(x) · posWeight − (1 − t) ln σ(−x), safe for any x (PyTorch: <c>binary_cross_entropy_with_logits</c>).</summary>
@@ -162,21 +168,23 @@ namespace Flambeau
             /// <param name="reduction">Mean divides by the number of elements.</param>
             public Tensor BinaryCrossEntropyWithLogits(Tensor target, Tensor? weight = null, Tensor? posWeight = null, LossReduction reduction = LossReduction.Mean)
             {
+                using var temporaries = Temporaries.Begin();
                 SameShape("BinaryCrossEntropyWithLogits", x, target);
                 var positive = x.LogSigmoid() * target;
                 if (posWeight is not null) positive *= posWeight;
                 var loss = -(positive + (-x).LogSigmoid() * (1 - target));
                 if (weight is not null) loss *= weight;
-                return Reduce(loss, null, reduction);
+                return temporaries.Keep(Reduce(loss, null, reduction));
             }
 
             /// <summary>t (ln t − x), x log-probabilities; 0 where t is (PyTorch: <c>kl_div</c>).</summary>
             public Tensor KlDiv(Tensor target, LossReduction reduction = LossReduction.Mean)
             {
+                using var temporaries = Temporaries.Begin();
                 SameShape("KlDiv", x, target);
                 var isZero = target.Eq(0);
                 var loss = target * (target.MaskedFill(isZero, 1).Log() - x);
-                return Reduce(loss, null, reduction);
+                return temporaries.Keep(Reduce(loss, null, reduction));
             }
         }
 

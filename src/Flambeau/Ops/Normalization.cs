@@ -1,3 +1,5 @@
+using Flambeau.Transforms;
+
 namespace Flambeau.Ops
 {
     /// <summary>e^(x−m) / Σ e^(x−m).</summary>
@@ -87,10 +89,11 @@ namespace Flambeau
                 if (x.Rank == 0) return x.Reshape(1).Softmax(dim).Reshape(Shape.Scalar);
                 x.Shape.Normalize(dim, "Softmax");
                 if (x.Numel == 0) return x.To(Floating(x.DType)).Clone();
+                using var temporaries = Temporaries.Begin();
                 var wide = Wide(x);
                 // max before exp: exp(89) overflows float32, and softmax is unchanged by a shift
                 var e = (wide - wide.Detach().Amax(dim, keepDim: true)).Exp();
-                return (e / e.Sum(dim, keepDim: true)).To(Floating(x.DType));
+                return temporaries.Keep((e / e.Sum(dim, keepDim: true)).To(Floating(x.DType)));
             }
 
             /// <summary>x − ln Σ eˣ along one dimension (PyTorch: <c>log_softmax</c>).</summary>
@@ -99,9 +102,10 @@ namespace Flambeau
                 if (x.Rank == 0) return x.Reshape(1).LogSoftmax(dim).Reshape(Shape.Scalar);
                 x.Shape.Normalize(dim, "LogSoftmax");
                 if (x.Numel == 0) return x.To(Floating(x.DType)).Clone();
+                using var temporaries = Temporaries.Begin();
                 var wide = Wide(x);
                 var shifted = wide - wide.Detach().Amax(dim, keepDim: true);
-                return (shifted - shifted.Exp().Sum(dim, keepDim: true).Log()).To(Floating(x.DType));
+                return temporaries.Keep((shifted - shifted.Exp().Sum(dim, keepDim: true).Log()).To(Floating(x.DType)));
             }
 
             /// <summary>
@@ -114,21 +118,23 @@ namespace Flambeau
             public Tensor LayerNorm(int dims, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5)
             {
                 int[] last = LastDims("LayerNorm", x, dims, weight, bias);
+                using var temporaries = Temporaries.Begin();
                 var wide = Wide(x);
                 var centred = wide - wide.Mean(last, keepDim: true);
                 var y = centred * ((centred * centred).Mean(last, keepDim: true) + eps).Rsqrt();
                 if (weight is not null) y *= weight;
                 if (bias is not null) y += bias;
-                return y.To(x.DType);
+                return temporaries.Keep(y.To(x.DType));
             }
 
             /// <summary>x / √(mean x² + ε) · weight over the last dimension (Zhang, Sennrich 2019; PyTorch: <c>rms_norm</c>).</summary>
             public Tensor RmsNorm(Tensor? weight = null, double eps = 1e-6)
             {
                 _ = LastDims("RmsNorm", x, 1, weight, null);
+                using var temporaries = Temporaries.Begin();
                 var wide = Wide(x);
                 var y = wide * ((wide * wide).Mean(-1, keepDim: true) + eps).Rsqrt();
-                return (weight is null ? y : y * weight).To(x.DType);
+                return temporaries.Keep((weight is null ? y : y * weight).To(x.DType));
             }
 
             /// <summary>
@@ -140,8 +146,9 @@ namespace Flambeau
                 long d = x.Shape[^1];
                 if (d % 2 != 0) throw Errors.Make("RotaryEmbedding", $"needs an even last size, got {d}", ("x", x));
                 if (cos.Shape[^1] != d || !cos.Shape.Equals(sin.Shape)) throw Errors.Make("RotaryEmbedding", "cos and sin need one shape that ends in the last size of x", ("x", x), ("cos", cos), ("sin", sin));
+                using var temporaries = Temporaries.Begin();
                 var turned = Tensor.Cat([-x.Narrow(-1, d / 2, d / 2), x.Narrow(-1, 0, d / 2)], -1);
-                return x * cos + turned * sin;
+                return temporaries.Keep(x * cos + turned * sin);
             }
 
             /// <summary>
@@ -152,8 +159,9 @@ namespace Flambeau
                 if (!(p >= 0 && p <= 1)) throw Errors.Make("Dropout", $"p is a probability, got {p}", ("x", x));
                 if (!training || p == 0) return x;
                 if (p == 1) return x * Tensor.ZerosLike(x);
+                using var temporaries = Temporaries.Begin();
                 var kept = Tensor.Rand(x.Shape, DType.Float32, generator).Ge(p).To(x.DType);
-                return x * (kept * (1 / (1 - p)));
+                return temporaries.Keep(x * (kept * (1 / (1 - p))));
             }
 
             /// <summary>
@@ -175,6 +183,7 @@ namespace Flambeau
                 if (k.Shape[^2] != v.Shape[^2]) throw Errors.Make(op, $"keys and values differ in length: {k.Shape[^2]} and {v.Shape[^2]}", ("k", k), ("v", v));
                 if (mask is not null && isCausal) throw Errors.Make(op, "takes a mask or isCausal, not both", ("mask", mask));
                 long heads = x.Rank > 2 ? x.Shape[^3] : 1, shared = k.Rank > 2 ? k.Shape[^3] : 1;
+                using var temporaries = Temporaries.Begin();
                 var q = x;
                 bool grouped = heads != shared && shared > 1;
                 if (grouped)
@@ -194,7 +203,7 @@ namespace Flambeau
                 var blind = mask is null || isCausal ? null : scores.Eq(double.NegativeInfinity).All(-1, keepDim: true);
                 var weights = blind is null ? scores.Softmax(-1) : scores.MaskedFill(blind, 0).Softmax(-1).MaskedFill(blind, 0);
                 var y = weights.Dropout(dropout, dropout > 0, generator).MatMul(v);
-                return grouped ? y.Flatten(-4, -3) : y;
+                return temporaries.Keep(grouped ? y.Flatten(-4, -3) : y);
             }
         }
 

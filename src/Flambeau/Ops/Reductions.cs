@@ -412,11 +412,12 @@ namespace Flambeau
             /// <summary>Σ (x − mean)² / (n − correction), in two passes (PyTorch: <c>var</c>).</summary>
             public Tensor Var(ReadOnlySpan<int> dims, double correction = 1, bool keepDim = false)
             {
+                using var temporaries = Temporaries.Begin();
                 var named = Shapes.Dims("Var", x.Shape, dims);
                 double n = 1;
                 foreach (int d in named) n *= x.Shape.Sizes[d];
                 var centred = x - x.Mean(dims, keepDim: true);
-                return (centred * centred).Sum(dims, keepDim) / Math.Max(0, n - correction);
+                return temporaries.Keep((centred * centred).Sum(dims, keepDim) / Math.Max(0, n - correction));
             }
             /// <summary>The variance of all elements, n − 1 in the denominator.</summary>
             public Tensor Var() => x.Var([]);
@@ -453,11 +454,12 @@ namespace Flambeau
             {
                 if (!x.DType.IsFloatingPoint) return x.To(DType.Float32).LogSumExp(dims, keepDim);
                 if (x.Numel == 0) return x.Exp().Sum(dims, keepDim).Log();
+                using var temporaries = Temporaries.Begin();
                 var most = x.Detach().Amax(dims, keepDim: true);
                 // a row of −∞ has no shift, and its logarithm is −∞
                 if (most.Level is not null || AnyInfinite(most)) most = most.MaskedFill(most.Abs().Eq(double.PositiveInfinity), 0);
                 var sum = (x - most).Exp().Sum(dims, keepDim: true).Log() + most;
-                return keepDim ? sum : sum.Reshape(Shapes.Reduced(x.Shape, Shapes.Dims("LogSumExp", x.Shape, dims), keepDim: false));
+                return temporaries.Keep(keepDim ? sum : sum.Reshape(Shapes.Reduced(x.Shape, Shapes.Dims("LogSumExp", x.Shape, dims), keepDim: false)));
             }
             /// <summary>ln Σ eˣ along one dimension.</summary>
             public Tensor LogSumExp(int dim, bool keepDim = false) => x.LogSumExp([dim], keepDim);

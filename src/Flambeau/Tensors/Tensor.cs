@@ -31,7 +31,11 @@ public sealed partial class Tensor : IDisposable
         Offset = offset;
         DType = type;
         IsWrappedNumber = isWrappedNumber;
-        if (store.IsPooled) _watch = StoragePool.AddHandle(this, store);
+        if (store.IsPooled)
+        {
+            _watch = StoragePool.AddHandle(this, store);
+            Temporaries.Note(this);
+        }
         else store.Handles++;
     }
 
@@ -42,6 +46,7 @@ public sealed partial class Tensor : IDisposable
         Strides = shape.ContiguousStrides;
         DType = type;
         IsWrappedNumber = level.Value.IsWrappedNumber;
+        Temporaries.NoteLifted();
     }
 
     /// <summary>The sizes of the dimensions.</summary>

@@ -78,7 +78,7 @@ internal sealed class BackwardPass
             if (node.Gradients[i] is { } g) node.Gradients[i] = Observe(node.Results[i], g);
         if (_captured is not null && !LeadsToCaptured(node)) { Starve(node); return; }
 
-        var given = node.Pull();
+        var given = Pull(node);
         if (!_retain) node.Release();
         if (Autograd.AnomalyMode) CheckFinite(node, given);
         for (int i = 0; i < given.Length; i++)
@@ -90,6 +90,14 @@ internal sealed class BackwardPass
         foreach (var g in node.Gradients)
             if (g is not null && Disposable(node)) g.Dispose();
         node.Gradients = null;
+    }
+
+    // what a rule made besides the gradients it gives, and what it unpacked, is dropped at once
+    Tensor?[] Pull(Node node)
+    {
+        if (_create || node.Op!.ShowsGradients) return node.Pull();
+        using var temporaries = Temporaries.Begin();
+        return temporaries.Keep(node.Pull());
     }
 
     // a gradient passed through, or given to two operands, becomes a handle of its own: each is disposed of once
