@@ -227,6 +227,7 @@ namespace Flambeau
             /// <summary>One dimension as several, whose sizes multiply to its (PyTorch: <c>unflatten</c>); one may be −1.</summary>
             public Tensor Unflatten(int dim, params ReadOnlySpan<long> sizes)
             {
+                if (x.Rank == 0) throw Errors.Make("Unflatten", "a 0-dim tensor has no dimension to divide", ("x", x));
                 int d = x.Shape.Normalize(dim, "Unflatten");
                 long known = 1;
                 foreach (long s in sizes) if (s != -1) known *= s;
@@ -288,6 +289,7 @@ namespace Flambeau
             /// <summary>A view of <paramref name="length"/> positions of one dimension from <paramref name="start"/> (PyTorch: <c>narrow</c>).</summary>
             public Tensor Narrow(int dim, long start, long length)
             {
+                if (x.Rank == 0) throw Errors.Make("Narrow", "a 0-dim tensor has no dimension to narrow", ("x", x));
                 int d = x.Shape.Normalize(dim, "Narrow");
                 long size = x.Shape.Sizes[d], from = start < 0 ? start + size : start;
                 if (from < 0 || length < 0 || from + length > size) throw Errors.Make("Narrow", $"start {start} and length {length} do not fit dim {d} of size {size}", ("x", x));
