@@ -227,11 +227,14 @@ namespace Flambeau
             /// <summary>One dimension as several, whose sizes multiply to its (PyTorch: <c>unflatten</c>); one may be −1.</summary>
             public Tensor Unflatten(int dim, params ReadOnlySpan<long> sizes)
             {
+                if (x.Rank == 0) throw Errors.Make("Unflatten", "a 0-dim tensor has no dimension to divide", ("x", x));
                 int d = x.Shape.Normalize(dim, "Unflatten");
                 long known = 1;
                 foreach (long s in sizes) if (s != -1) known *= s;
                 var inner = sizes.ToArray();
                 for (int i = 0; i < inner.Length; i++) if (inner[i] == -1) inner[i] = known == 0 ? 0 : x.Shape.Sizes[d] / known;
+                // by itself: a size of 0 elsewhere would let any product pass
+                if (Shape.Create(inner).Count != x.Shape.Sizes[d]) throw Errors.Make("Unflatten", $"sizes [{string.Join(", ", sizes.ToArray())}] do not multiply to the size of dim {dim}, {x.Shape.Sizes[d]}", ("x", x));
                 return x.Reshape(Shape.Create([.. x.Shape.Sizes[..d], .. inner, .. x.Shape.Sizes[(d + 1)..]]));
             }
 
@@ -286,6 +289,7 @@ namespace Flambeau
             /// <summary>A view of <paramref name="length"/> positions of one dimension from <paramref name="start"/> (PyTorch: <c>narrow</c>).</summary>
             public Tensor Narrow(int dim, long start, long length)
             {
+                if (x.Rank == 0) throw Errors.Make("Narrow", "a 0-dim tensor has no dimension to narrow", ("x", x));
                 int d = x.Shape.Normalize(dim, "Narrow");
                 long size = x.Shape.Sizes[d], from = start < 0 ? start + size : start;
                 if (from < 0 || length < 0 || from + length > size) throw Errors.Make("Narrow", $"start {start} and length {length} do not fit dim {d} of size {size}", ("x", x));
@@ -324,10 +328,11 @@ namespace Flambeau
             /// <summary>Views of consecutive parts of <paramref name="size"/> positions; the last may be shorter (PyTorch: <c>split</c>).</summary>
             public Tensor[] Split(long size, int dim = 0)
             {
-                if (size <= 0) throw Errors.Make("Split", $"the part size must be positive, got {size}", ("x", x));
                 long n = x.Size(dim);
+                if (size < 0 || size == 0 && n > 0) throw Errors.Make("Split", $"the part size must be positive, got {size}", ("x", x));
+                if (n == 0) return [x.Narrow(dim, 0, 0)];
                 var parts = new List<Tensor>();
-                for (long i = 0; i < n || i == 0; i += size) parts.Add(x.Narrow(dim, i, Math.Min(size, n - i)));
+                for (long i = 0; i < n; i += size) parts.Add(x.Narrow(dim, i, Math.Min(size, n - i)));
                 return [.. parts];
             }
 
@@ -347,7 +352,8 @@ namespace Flambeau
             public Tensor[] Chunk(int count, int dim = 0)
             {
                 if (count <= 0) throw Errors.Make("Chunk", $"the number of parts must be positive, got {count}", ("x", x));
-                return x.Split(Math.Max(1, (x.Size(dim) + count - 1) / count), dim);
+                if (x.Size(dim) == 0) return [.. Enumerable.Range(0, count).Select(_ => x.Narrow(dim, 0, 0))];
+                return x.Split((x.Size(dim) + count - 1) / count, dim);
             }
 
             /// <summary>The same elements in row-major order without gaps: the tensor itself if it is so already, else a copy (PyTorch: <c>contiguous</c>).</summary>

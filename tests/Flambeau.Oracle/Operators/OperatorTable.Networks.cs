@@ -113,7 +113,7 @@ internal static partial class OperatorTable
             var dims = d.Next(1, Math.Min(shape.Length, 2));
             var last = shape[^dims..];
             Operand[] operands = [d.Operand(type, shape, Values.Tame), .. d.Chance(0.6) ? [d.Operand(type, last, Values.Tame), d.Operand(type, last, Values.Tame)] : Array.Empty<Operand>()];
-            return new(operands, x => [x[0].LayerNorm(dims, x.Length > 1 ? x[1] : null, x.Length > 1 ? x[2] : null, 1e-3)], x => [F.layer_norm(x[0], last, x.Length > 1 ? x[1] : null, x.Length > 1 ? x[2] : null, 1e-3)], new(128, 16), $"last {dims}");
+            return new(operands, x => [x[0].LayerNorm(dims, x.Length > 1 ? x[1] : null, x.Length > 1 ? x[2] : null, 1e-3)], x => [F.layer_norm(x[0], last, x.Length > 1 ? x[1] : null, x.Length > 1 ? x[2] : null, 1e-3)], new(128, 256), $"last {dims}");
         }),
         new("RmsNorm", d =>
         {
@@ -133,7 +133,7 @@ internal static partial class OperatorTable
                 .. causal || d.Chance(0.5) ? Array.Empty<Operand>() : [d.Operand(d.Chance(0.5) ? DType.Bool : type, [t, s], Values.Tame)],
             ];
             return new(operands, x => [x[0].ScaledDotProductAttention(x[1], x[2], x.Length > 3 ? x[3] : null, isCausal: causal)],
-                x => [F.scaled_dot_product_attention(x[0], x[1], x[2], x.Length > 3 ? x[3] : null, 0, causal)], new(64, 16), $"causal {causal}");
+                x => [F.scaled_dot_product_attention(x[0], x[1], x[2], x.Length > 3 ? x[3] : null, 0, causal)], new(64, 64), $"causal {causal}");
         }),
     ];
 }

@@ -33,7 +33,7 @@ internal static partial class OperatorTable
     [
         U("Sum of all", x => x.Sum(), x => x.sum(), new(64, 256)), R("Sum", (x, dims, keep) => x.Sum(dims, keep), (x, dims, keep) => x.sum(dims, keep)),
         // products of many sixteenths leave the range of the narrow types in different places
-        U("Prod of all", x => x.Prod(), x => x.prod(), new(2048), Values.Unit), D("Prod", (x, dim, keep) => x.Prod(dim, keep), (x, dim, keep) => x.prod(dim, keep), values: Values.Tame, type: d => d.Of(DType.Float32, DType.Float64, DType.Int64, DType.Int32, DType.Bool)),
+        U("Prod of all", x => x.Prod(), x => x.prod(), new(2048, 1e-37), Values.Unit), D("Prod", (x, dim, keep) => x.Prod(dim, keep), (x, dim, keep) => x.prod(dim, keep), values: Values.Tame, type: d => d.Of(DType.Float32, DType.Float64, DType.Int64, DType.Int32, DType.Bool)),
         R("Mean", (x, dims, keep) => x.Mean(dims, keep), (x, dims, keep) => x.mean(dims, keep)), U("Mean of all", x => x.Mean(), x => x.mean(), new(64, 16)),
         R("Var", (x, dims, keep) => x.Var(dims, 1, keep), (x, dims, keep) => x.var(dims, true, keep), type: d => d.FloatType(), careful: true), R("Var without correction", (x, dims, keep) => x.Var(dims, 0, keep), (x, dims, keep) => x.var(dims, false, keep), type: d => d.FloatType(), careful: true),
         R("Std", (x, dims, keep) => x.Std(dims, 1, keep), (x, dims, keep) => x.std(dims, true, keep), type: d => d.FloatType(), careful: true), A("Var of all", x => x.Var(), x => x.var(), new(64, 64)), A("Std of all", x => x.Std(), x => x.std(), new(64, 64)),
