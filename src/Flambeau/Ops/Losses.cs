@@ -241,11 +241,18 @@ namespace Flambeau
             return Reduce(loss, null, reduction).To(x.DType);
         }
 
+        // with no weight at all (every target ignored) the mean is NaN and, as in PyTorch, its gradient 0
+        static Tensor WeightedMean(Tensor loss, Tensor total)
+        {
+            var isZero = total.Eq(0);
+            return (loss.Sum() / total.MaskedFill(isZero, 1)).MaskedFill(isZero, double.NaN);
+        }
+
         static Tensor Reduce(Tensor loss, Tensor? weights, LossReduction reduction) => reduction switch
         {
             LossReduction.None => loss,
             LossReduction.Sum => loss.Sum(),
-            _ => weights is null ? loss.Mean() : loss.Sum() / weights.Sum(),
+            _ => weights is null ? loss.Mean() : WeightedMean(loss, weights.Sum()),
         };
     }
 }

@@ -435,7 +435,12 @@ namespace Flambeau
             public Tensor Norm(double p, ReadOnlySpan<int> dims, bool keepDim = false)
             {
                 if (!x.DType.IsFloatingPoint) throw Errors.Make("Norm", $"needs floating point, got {x.DType.Name}; cast with To(DType.Float32)", ("x", x));
-                if (p == 2) return RootOrZero((x * x).Sum(dims, keepDim));
+                if (p == 2)
+                {
+                    // squares of half precision overflow from 256
+                    var wide = Wide(x);
+                    return RootOrZero((wide * wide).Sum(dims, keepDim)).To(x.DType);
+                }
                 if (p == 1) return x.Abs().Sum(dims, keepDim);
                 if (p == 0) return x.Ne(0).To(x.DType).Sum(dims, keepDim);
                 if (double.IsPositiveInfinity(p)) return x.Abs().Amax(dims, keepDim);
