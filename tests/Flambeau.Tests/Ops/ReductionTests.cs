@@ -68,7 +68,7 @@ public class ReductionTests
 
     static T[] Draw<T>(int n) where T : INumber<T>
     {
-        var random = new Random(Seed + n);
+        var random = new System.Random(Seed + n);
         var x = new T[n];
         for (int i = 0; i < n; i++) x[i] = T.CreateChecked(random.NextDouble() * 2 - 1);
         return x;
@@ -221,7 +221,7 @@ public class ReductionTests
     [Fact]
     public void ArgMax_and_ArgMin_along_any_dim_are_their_loops()
     {
-        var random = new Random(Seed);
+        var random = new System.Random(Seed);
         var x = new int[4, 50, 30];
         for (int i = 0; i < 4; i++) for (int j = 0; j < 50; j++) for (int k = 0; k < 30; k++) x[i, j, k] = random.Next(-9, 9); // many ties
         int[] flat = [.. x.Cast<int>()];
