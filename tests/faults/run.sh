@@ -57,13 +57,19 @@ plant() {
 
 # ---- building and testing the copy ----
 
-build() { dotnet build "$copy/tests/Flambeau.Tests" -c Release "$@" -p:RunAnalyzers=false -p:TreatWarningsAsErrors=false -v quiet > "$copy.log" 2>&1; }
+# builds a project of the copy; a fault may leave a warning behind
+build() { dotnet build "$copy/$1" -c Release "${@:2}" -p:RunAnalyzers=false -p:GenerateDocumentationFile=false -p:TreatWarningsAsErrors=false -v quiet > "$copy.log" 2>&1; }
+
+# builds the one project that a file belongs to and puts it beside the tests
+rebuild() {
+    build "src/$1" --no-restore --no-dependencies && cp "$copy/src/$1/bin/Release/net10.0/$1.dll" "$out"
+}
 
 # runs the named classes, or everything; sets verdict to the first test that failed, or to nothing
 run_tests() {
-    local class status line arguments=(--no-progress)
+    local class status line arguments=(--progress off --stop-on-fail on)
     for class in "$@"; do arguments+=(--filter-class "*.$class"); done
-    timeout 900 dotnet "$copy/tests/Flambeau.Tests/bin/Release/net10.0/Flambeau.Tests.dll" "${arguments[@]}" > "$copy.log" 2>&1
+    timeout 900 dotnet "$out/Flambeau.Tests.dll" "${arguments[@]}" > "$copy.log" 2>&1
     status=$?
     verdict=
     case $status in
@@ -82,7 +88,7 @@ run_tests() {
 }
 
 copy_sources() {
-    copy=$(mktemp -d)
+    copy=$(mktemp -d) out=$copy/tests/Flambeau.Tests/bin/Release/net10.0
     trap 'rm -rf "$copy" "$copy".*' EXIT
     # the working tree as it is, without what git ignores
     cd "$root" || exit 2
@@ -91,15 +97,22 @@ copy_sources() {
 
 # ---- one fault ----
 
+# false if the fault went unnoticed; verdict says by what it was noticed
 try() {
-    local path=$copy/${files[$1]} classes=()
-    cp "$path" "$copy.original" || die "${names[$1]}: ${files[$1]} is not there"
+    local path=$copy/${files[$1]} project=${files[$1]#src/} classes=()
+    project=${project%%/*}
+    cp "$path" "$copy.source" && cp "$out/$project.dll" "$copy.dll" || die "${names[$1]}: ${files[$1]} is not there"
     plant "$1"
-    if ! build --no-restore; then cat "$copy.log"; die "${names[$1]} does not compile"; fi
     $everything || read -ra classes <<< "${tests[$1]}"
-    run_tests "${classes[@]}"
-    cp "$copy.original" "$path"
-    [[ -n $verdict ]]
+    if rebuild "$project"; then
+        run_tests "${classes[@]}"
+        [[ -n $verdict ]] || verdict="SURVIVED ${classes[*]:-all tests}: ${whys[$1]}"
+    else
+        cat "$copy.log"
+        verdict='DOES NOT COMPILE'
+    fi
+    cp "$copy.source" "$path" && cp "$copy.dll" "$out/$project.dll"
+    [[ $verdict != SURVIVED* && $verdict != DOES* ]]
 }
 
 # ---- the whole ----
@@ -120,7 +133,7 @@ done
 
 copy_sources
 echo 'building'
-build || { cat "$copy.log"; die 'the sources do not build'; }
+build tests/Flambeau.Tests || { cat "$copy.log"; die 'the sources do not build'; }
 classes=()
 $everything || mapfile -t classes < <(for i in "${chosen[@]}"; do printf '%s\n' ${tests[i]}; done | sort -u)
 echo "without a fault: ${classes[*]:-all tests}"
@@ -130,7 +143,7 @@ run_tests "${classes[@]}"
 survived=0
 printf '\n%2s  %-22s %-46s %s\n' '#' fault file 'caught by'
 for i in "${chosen[@]}"; do
-    try "$i" || { verdict="SURVIVED ${tests[i]}: ${whys[i]}"; survived=$((survived + 1)); }
+    try "$i" || survived=$((survived + 1))
     printf '%2d  %-22s %-46s %s\n' $((i + 1)) "${names[i]}" "${files[i]#src/}" "$verdict"
 done
 printf '\n%d faults, %d survived\n' ${#chosen[@]} "$survived"

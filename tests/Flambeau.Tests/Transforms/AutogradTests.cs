@@ -37,6 +37,33 @@ public class AutogradTests
         Assert.Equal([3 * 9 + 2 * 3], Values(x.Grad));
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(40_000)] // large enough for pooled memory
+    public void A_gradient_given_to_several_operands_becomes_each_ones_own(int n)
+    {
+        Tensor a = Tensor.Full([n], 0.5).RequiresGrad_(), b = Tensor.Full([n], 2.0).RequiresGrad_();
+        // sums hand one gradient to both sides; below one of them work goes on after the other's is done
+        var h = a.Exp() + b;
+        (h + (h + a.Square())).Sum().Backward();
+        double slope = 2 * Math.Exp(0.5) + 1;
+        Assert.All(Values(a.Grad), g => Assert.Equal(slope, g, 1e-5));
+        Assert.All(Values(b.Grad), g => Assert.Equal(2, g));
+        a.Grad!.Mul_(10);
+        Assert.All(Values(b.Grad), g => Assert.Equal(2, g));
+
+        // a contiguous gradient could be kept as it is: by one of them, and not by the caller's tensor
+        Tensor c = Tensor.Zeros([n]).RequiresGrad_(), d = Tensor.Zeros([n]).RequiresGrad_(), given = Tensor.Ones([n]);
+        (c + d).Backward(given);
+        c.Grad!.Fill_(7);
+        Assert.All(Values(d.Grad), g => Assert.Equal(1, g));
+        Assert.All(Values(given), g => Assert.Equal(1, g));
+        (c + d).Backward(given);
+        Assert.All(Values(c.Grad), g => Assert.Equal(8, g));
+        Assert.All(Values(d.Grad), g => Assert.Equal(2, g));
+        Assert.All(Values(given), g => Assert.Equal(1, g));
+    }
+
     [Fact]
     public void Derivatives_of_any_order_of_a_sine()
     {
