@@ -54,7 +54,8 @@ public class ProductTests
             if (type == DType.BFloat16 && shapes.Length > 2) continue;
             if (type == DType.BFloat16) expected = Tensor.FromArray(expected).To(DType.BFloat16).ToArray<double>();
             Tensor[] turned = [.. x.Select(t => t.Rank < 2 ? t : t.Transpose(0, -1).Contiguous().Transpose(0, -1))];
-            foreach (var operands in (Tensor[][])[x, turned])
+            // also mixed: then one operand's batch is walked by other strides than the other's
+            foreach (var operands in (Tensor[][])[x, turned, [turned[0], .. x[1..]], [x[0], .. turned[1..]]])
             {
                 var y = call(operands);
                 Assert.Equal(type, y.DType);

@@ -144,6 +144,23 @@ public unsafe class ConversionTests
     }
 
     [Fact]
+    public void Float32_rounds_to_bfloat16_nearest_and_ties_to_even_in_vectors_too()
+    {
+        // every bfloat16 with what is cut off at 0, below, on and above the middle, and just below the next
+        ushort[] cut = [0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF];
+        var floats = new float[65536 * cut.Length];
+        for (int i = 0; i < floats.Length; i++) floats[i] = BitConverter.UInt32BitsToSingle((uint)(i / cut.Length) << 16 | cut[i % cut.Length]);
+        var rounded = new ushort[floats.Length];
+        fixed (void* f = floats, r = rounded) Conversion.Run(DType.Float32, f, DType.BFloat16, r, floats.Length);
+        for (int i = 0; i < floats.Length; i++)
+        {
+            int kept = i / cut.Length, rest = cut[i % cut.Length];
+            int expected = float.IsNaN(floats[i]) ? kept | 0x40 : rest > 0x8000 || rest == 0x8000 && kept % 2 == 1 ? kept + 1 : kept;
+            Assert.True(expected == rounded[i], $"{floats[i]:R} became {rounded[i]:X4}, expected {expected:X4}");
+        }
+    }
+
+    [Fact]
     public void An_integer_beyond_2_to_the_53_rounds_to_float32_once()
     {
         // 2⁶⁰ + 2³⁶ + 1 lies above the middle of two floats, but its double lies on it.
