@@ -144,7 +144,7 @@ survived=0
 printf '\n%2s  %-22s %-46s %s\n' '#' fault file 'caught by'
 for i in "${chosen[@]}"; do
     try "$i" || survived=$((survived + 1))
-    printf '%2d  %-22s %-46s %s\n' $((i + 1)) "${names[i]}" "${files[i]#src/}" "$verdict"
+    printf '%2d  %-22s %-46s %s\n' $((i + 1)) "${names[i]}" "${files[i]#src/}" "${verdict:0:140}"
 done
 printf '\n%d faults, %d survived\n' ${#chosen[@]} "$survived"
 ((survived == 0))
