@@ -66,8 +66,6 @@ public sealed partial class Tensor : IDisposable
     /// <summary>Counts in-place changes of the memory behind this tensor and its views (PyTorch: <c>x._version</c>).</summary>
     public int Version => Store?.Version ?? 0;
 
-    internal bool IsConcrete => Level is null;
-
     static bool IsContiguousLayout(Shape shape, long[] strides)
     {
         if (shape.Count == 0) return true;

@@ -40,7 +40,6 @@ internal static class Lifting
 {
     public static Tensor InPlace(Op op, Tensor target, ReadOnlySpan<Tensor> x)
     {
-        _ = x;
         throw Errors.Make(op.Name + "_", target.Level is null
             ? $"writes a value that differs for every element of the batch or carries a tangent into one shared tensor ({Interpreter.InCharge(x)!.Name}); use the out-of-place form"
             : $"in-place operators inside {target.Level.Interpreter.Name} are not supported; use the out-of-place form", ("target", target));

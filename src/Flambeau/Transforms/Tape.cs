@@ -143,8 +143,6 @@ internal sealed class Node
     /// <summary>The saved operand.</summary>
     public Tensor Input(int i) => _inputs is null ? throw Tape.ReleasedError(this) : _inputs[i]!.Unpack(this, $"operand {i}");
 
-    public bool HasInput(int i) => _inputs?[i] is not null;
-
     /// <summary>The saved result.</summary>
     public Tensor Output() => _output is null ? throw Tape.ReleasedError(this) : _output.Unpack(this, "result");
 
@@ -158,14 +156,6 @@ internal sealed class Node
         Op!.Pullback(this, Gradients!);
         _given = null;
         return given;
-    }
-
-    /// <summary>After an in-place write the result is what the memory now holds.</summary>
-    internal void SaveOutputAgain(Tensor y)
-    {
-        if (_output is null) return;
-        _output.Release();
-        _output = new Saved(y, this);
     }
 
     /// <summary>Frees what was saved: each node as it is consumed.</summary>

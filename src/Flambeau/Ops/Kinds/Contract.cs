@@ -136,7 +136,7 @@ internal sealed class ContractOp : MultilinearOp
         {
             case DType.Float32: Products<float>(a, la, b, lb, target, lc, order); break;
             case DType.Float64: Products<double>(a, la, b, lb, target, lc, order); break;
-            default: WholeNumbers(a, la, b, lb, target, lc, order, compute); break;
+            default: WholeNumbers(a, la, b, lb, target, lc, order); break;
         }
         if (ReferenceEquals(target, c)) return;
         var dims = order.Result.Select(l => lc.IndexOf(l)).ToArray();
@@ -172,7 +172,7 @@ internal sealed class ContractOp : MultilinearOp
     }
 
     // exact and wrapping; not fast: whole-number products are rare
-    static void WholeNumbers(Tensor a, string la, Tensor b, string lb, Tensor c, string lc, IndexOrder order, DType compute)
+    static void WholeNumbers(Tensor a, string la, Tensor b, string lb, Tensor c, string lc, IndexOrder order)
     {
         Tensor pa = Packed(a, la, order.Batch + order.Rows + order.Inner), pb = Packed(b, lb, order.Batch + order.Columns + order.Inner);
         long[] x = pa.ToArray<long>(), y = pb.ToArray<long>();
@@ -190,7 +190,6 @@ internal sealed class ContractOp : MultilinearOp
         var made = Tensor.FromArray(z, new Shape([.. packed.Select(l => c.Shape.Sizes[lc.IndexOf(l)])]));
         var map = new PermuteOp([.. lc.Select(l => packed.IndexOf(l))]).Map(new(made.Shape, made.Strides, made.Offset));
         Copy.Into(c, new Tensor(made.Store!, map.Shape, map.Strides, map.Offset, DType.Int64));
-        _ = compute;
     }
 }
 
