@@ -3,6 +3,8 @@ namespace Flambeau.Transforms;
 /// <summary>One backward pass: from roots with their gradients down to the leaves, latest operator first.</summary>
 internal sealed class BackwardPass
 {
+    [ThreadStatic] static int t_running; // a rule may run a pass of its own: only the outermost is the end of a forward pass
+
     readonly bool _retain, _create;
     readonly List<Node> _order = [];
     readonly Dictionary<AutogradMeta, Tensor?>? _captured; // Autograd.Grad: gradients of these, and nothing is accumulated
@@ -20,7 +22,8 @@ internal sealed class BackwardPass
     /// <summary>Pulls <paramref name="gradients"/> of <paramref name="roots"/> back. With <paramref name="captured"/>, fills its values; else accumulates into leaves.</summary>
     public static void Run(Tensor[] roots, Tensor[] gradients, bool retain, bool create, Dictionary<AutogradMeta, Tensor?>? captured = null)
     {
-        Runtime.StoragePool.AtBackward();
+        if (t_running == 0) Runtime.StoragePool.AtBackward();
+        t_running++;
         var pass = new BackwardPass(retain, create, captured);
         int before = GradMode.Exchange(create ? 0 : 1);
         try
@@ -38,6 +41,7 @@ internal sealed class BackwardPass
         }
         finally
         {
+            t_running--;
             GradMode.Exchange(before);
             foreach (var node in pass._order) (node.Gradients, node.Reached) = (null, false);
         }
