@@ -46,7 +46,7 @@ public sealed partial class Tensor : IDisposable
         Strides = shape.ContiguousStrides;
         DType = type;
         IsWrappedNumber = level.Value.IsWrappedNumber;
-        Temporaries.NoteLifted();
+        if (level.HoldsValue) Temporaries.NoteLifted();
     }
 
     /// <summary>The sizes of the dimensions.</summary>

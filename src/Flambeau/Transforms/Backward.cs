@@ -58,6 +58,7 @@ internal sealed class BackwardPass
         while (stack.TryPop(out var node))
         {
             _order.Add(node);
+            if (node.IsBoundary) continue;
             foreach (var input in node.Inputs)
             {
                 if (input is null) continue;
@@ -77,9 +78,10 @@ internal sealed class BackwardPass
 
     void Step(Node node)
     {
-        if (node.Gradients is null) { Starve(node); return; }
+        if (node.Gradients is null) { if (!node.IsBoundary) Starve(node); return; }
         for (int i = 0; i < node.Results.Length; i++)
             if (node.Gradients[i] is { } g) node.Gradients[i] = Observe(node.Results[i], g);
+        if (node.IsBoundary) { node.Gradients = null; return; }
         if (_captured is not null && !LeadsToCaptured(node)) { Starve(node); return; }
 
         var given = Pull(node);
@@ -213,7 +215,7 @@ internal sealed class BackwardPass
         {
             var n = _order[i];
             bool leads = n.Results.Any(_captured!.ContainsKey);
-            foreach (var input in n.Inputs)
+            if (!n.IsBoundary) foreach (var input in n.Inputs)
                 leads |= input is not null && (input.Leaf is { } leaf ? _captured.ContainsKey(leaf) : found[input]);
             found[n] = leads;
         }

@@ -94,6 +94,8 @@ internal sealed class Node
     bool _released;
     internal Tensor?[]? Gradients; // of one backward pass
     internal bool Reached;
+    /// <summary>While set, a backward pass goes to this node and no further: a rule that differentiates a body anew stays within it.</summary>
+    internal bool IsBoundary;
     Tensor?[]? _given;
 
     /// <summary>The sink of a leaf.</summary>
