@@ -13,10 +13,16 @@ internal sealed class Fused
 {
     const int MostKnown = 4096;
 
-    static readonly ConcurrentDictionary<Key, Fused?> s_known = [];
+    static readonly ConcurrentDictionary<Key, Fused> s_known = [];
 
-    /// <summary>Operands → result, then the statistics of rows that the backward pass needs.</summary>
-    public required RowProgram Forward { get; init; }
+    /// <summary>Operands → result, then the statistics of rows that the backward pass needs; null if the composite is no pass over rows.</summary>
+    public RowProgram? Forward { get; private init; }
+
+    /// <summary>Why <see cref="Forward"/> or <see cref="Backward"/> is missing.</summary>
+    public string? Reason { get; private init; }
+
+    /// <summary>The nodes of both, operands first.</summary>
+    public IReadOnlyList<GraphNode> Graph { get; private init; } = [];
 
     /// <summary>Operands, result, statistics, gradient → the gradients of the operands that want one; null if the gradient is no pass over rows.</summary>
     public RowProgram? Backward { get; private init; }
@@ -27,8 +33,8 @@ internal sealed class Fused
     /// <summary>True if the backward pass reads the result.</summary>
     public bool SavesResult { get; private init; }
 
-    /// <summary>The programs of a composite for such operands, or null if it is no pass over rows.</summary>
-    public static Fused? Of(Func<Tensor[], Tensor> body, object attributes, Tensor[] x, bool record)
+    /// <summary>The programs of a composite for such operands.</summary>
+    public static Fused Of(Func<Tensor[], Tensor> body, object attributes, Tensor[] x, bool record)
     {
         var key = new Key(body.Method, attributes, x, record);
         if (s_known.TryGetValue(key, out var fused)) return fused;
@@ -36,12 +42,12 @@ internal sealed class Fused
         return s_known[key] = Make(body, x, record);
     }
 
-    static Fused? Make(Func<Tensor[], Tensor> body, Tensor[] x, bool record)
+    static Fused Make(Func<Tensor[], Tensor> body, Tensor[] x, bool record)
     {
+        var trace = new Trace();
         try
         {
             using var _ = Autograd.EnableGrad();
-            var trace = new Trace();
             var inputs = new Tensor[x.Length];
             for (int i = 0; i < x.Length; i++)
             {
@@ -49,12 +55,12 @@ internal sealed class Fused
                 if (record && x[i].RequiresGrad) inputs[i].RequiresGrad = true;
             }
             var y = body([.. inputs]);
-            return y.RequiresGrad ? WithGradient(trace, inputs, y) : new() { Forward = RowProgram.Of(trace, [Trace.NodeOf(y)], Given(inputs)) };
+            return y.RequiresGrad ? WithGradient(trace, inputs, y) : new() { Graph = trace.Nodes, Forward = RowProgram.Of(trace, [Trace.NodeOf(y)], Given(inputs)) };
         }
         // also the errors of the operators themselves: operator by operator they are thrown with what the user gave
         catch (Exception e) when (e is NotTraceableException or FlambeauException)
         {
-            return null;
+            return new() { Graph = trace.Nodes, Reason = e.Message };
         }
     }
 
@@ -90,15 +96,19 @@ internal sealed class Fused
             given[Trace.NodeOf(g)] = inputs.Length + 1 + saved.Statistics.Count;
             return new()
             {
-                Forward = RowProgram.Of(trace, [result, .. saved.Statistics], Given(inputs)),
+                Graph = trace.Nodes, Forward = RowProgram.Of(trace, [result, .. saved.Statistics], Given(inputs)),
                 Backward = RowProgram.Of(trace, outputs, given), Differentiated = [.. differentiated], SavesResult = saved.Result,
             };
         }
-        catch (NotTraceableException)
+        catch (NotTraceableException e)
         {
-            return new() { Forward = RowProgram.Of(trace, [result], Given(inputs)) };
+            return new() { Graph = trace.Nodes, Reason = $"backward: {e.Message}", Forward = RowProgram.Of(trace, [result], Given(inputs)) };
         }
     }
+
+    /// <summary>The graph and its programs as text.</summary>
+    public override string ToString() => string.Join('\n', [.. Graph.Select(n => n.ToString()),
+        .. Forward is null ? [] : new[] { "", "forward: " + Forward }, .. Backward is null ? [] : new[] { "", "backward: " + Backward }, .. Reason is null ? [] : new[] { "", "not fused: " + Reason }]);
 
     /// <summary>What a backward graph takes from the forward one: the result, and what was reduced. Everything else is computed again.</summary>
     sealed class Saves(GraphNode result, int forward)

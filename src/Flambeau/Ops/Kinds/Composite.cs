@@ -5,32 +5,43 @@ using Flambeau.Transforms;
 namespace Flambeau.Ops;
 
 /// <summary>
-/// Operators written with other operators, and nothing else. Where the body is elementwise operators around reductions, it runs as one pass over rows, forward and backward; else operator by operator. The bits are the same.
+/// Operators written with other operators, and nothing else; nobody writes a composite's backward. Where the body is elementwise operators around reductions of one set of dimensions, it runs as one pass over
+/// rows, forward and backward: what a row needs is computed while the row lies in cache. Else it runs operator by operator, with the same bits.
 /// </summary>
-internal static class Composite
+/// <example><code>
+/// static Tensor Standardize(Tensor x) => Composite.Apply("Standardize", static t => (t[0] - t[0].Mean(-1, true)) / t[0].Std(-1, keepDim: true), (), x);
+/// </code></example>
+public static class Composite
 {
-    /// <summary>Applies <paramref name="body"/>, a function of <paramref name="x"/> and of <paramref name="attributes"/> (a value with equality) alone, which makes a tensor of its own.</summary>
+    /// <summary>Applies <paramref name="body"/> to tensors.</summary>
+    /// <param name="name">The composite's name in errors and profiles.</param>
+    /// <param name="body">Computes a tensor of its own from those given, and from nothing else that changes but the attributes. It is traced once for each set of shapes, types and attributes.</param>
+    /// <param name="attributes">Everything else that the body uses (dims, flags, constants), as a value with equality: a number, a tuple, a record.</param>
+    /// <param name="x">The operands.</param>
     public static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
     {
         if (!Settings.Fusion || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
-        if (Fused.Of(body, attributes, x, record) is not { } fused) return body(x);
-        if (!record) return fused.Run(x);
-        return new CompositeOp(name, body, fused, null, x.Length).Record(x);
+        var fused = Fused.Of(body, attributes, x, record);
+        if (fused.Forward is null) return body(x);
+        return record ? new CompositeOp(name, body, fused, null, x.Length).Record(x) : fused.Run(x)[0];
     }
+
+    /// <summary>What becomes of a composite for such operands, as text: its graph, its pass over rows forward and backward, and why one of them is missing.</summary>
+    public static string Explain(Func<Tensor[], Tensor> body, object attributes, params Tensor[] x) => Fused.Of(body, attributes, x, Array.Exists(x, t => t.RequiresGrad)).ToString();
 
     /// <summary>
     /// Applies a body whose intermediates are larger than its operands: the tape keeps the operands alone, and the backward pass computes the rest again with the same bits
     /// (Chen et al. 2016, "Training deep nets with sublinear memory cost"). It may draw from <paramref name="generator"/>. Attention's weights, T·T a head, are the case that it exists for.
     /// </summary>
-    public static Tensor Recompute(string name, Func<Tensor[], Tensor> body, Generator? generator, params Tensor[] x)
+    internal static Tensor Recompute(string name, Func<Tensor[], Tensor> body, Generator? generator, params Tensor[] x)
     {
         // tensors of a transform are differentiated by whoever is in charge of them
         if (CompositeOp.IsAgain || !GradMode.Enabled || !Array.Exists(x, t => t.RequiresGrad) || Interpreter.InCharge(x) is not null) return body(x);
         return new CompositeOp(name, body, null, generator, x.Length).Record(x);
     }
 
-    static Tensor Run(this Fused fused, Tensor[] x) => RowRunner.Run(fused.Forward, Array.ConvertAll(x, t => t.Packed(t.DType)))[0];
+    internal static Tensor[] Run(this Fused fused, Tensor[] x) => RowRunner.Run(fused.Forward!, Array.ConvertAll(x, t => t.Packed(t.DType)));
 }
 
 /// <summary>One application of a composite on the tape.</summary>
@@ -53,7 +64,7 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, Fuse
     public Tensor Record(Tensor[] x)
     {
         if (fused is null) return Tape.Record(this, x, Run(x));
-        var results = RowRunner.Run(fused.Forward, Array.ConvertAll(x, t => t.Packed(t.DType)));
+        var results = fused.Run(x);
         var y = Tape.Record(this, x, results[0]);
         if (y.Meta?.Node is not { } node) return y;
         _statistics = new Saved[results.Length - 1];
