@@ -19,17 +19,19 @@ internal sealed class FinishedRun
     /// <summary>Names the run folder.</summary>
     public const string Variable = "FLAMBEAU_ORACLE_RUN";
 
-    private readonly RunFolder _folder;
     private static string s_begun = "";
+    private readonly RunFolder _folder;
 
     // the test runner goes elsewhere: a relative path means the folder it was started in
     [ModuleInitializer]
     internal static void RememberFolder() => s_begun = Directory.GetCurrentDirectory();
 
-    private FinishedRun(string path)
+    /// <exception cref="IOException">There is no run in the folder.</exception>
+    /// <exception cref="InvalidDataException">It is not finished, or its text is not there any more.</exception>
+    public FinishedRun(string path)
     {
         _folder = new(path);
-        if (!_folder.HasRun) throw new IOException($"{Variable}: {_folder.Path} holds no run; make one with `flambeau train --out {path}`.");
+        if (!_folder.HasRun) throw new IOException($"{_folder.Path} holds no run; make one with `flambeau train --out {path}`.");
         Options = _folder.ReadManifest();
         (Losses, Rates, BitsPerByte) = ReadLog(_folder.Log);
         if (Options.Steps is not { } steps || Losses.Length != steps || BitsPerByte is null)
@@ -38,7 +40,7 @@ internal sealed class FinishedRun
     }
 
     /// <summary>The run named by <see cref="Variable"/>.</summary>
-    public static FinishedRun Read() => new(System.IO.Path.Combine(s_begun, Environment.GetEnvironmentVariable(Variable)!));
+    public static FinishedRun Named() => new(System.IO.Path.Combine(s_begun, Environment.GetEnvironmentVariable(Variable)!));
 
     public string Path => _folder.Path;
     public TrainingOptions Options { get; }

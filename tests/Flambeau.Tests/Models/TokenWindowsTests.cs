@@ -41,7 +41,7 @@ public class TokenWindowsTests
     [Fact]
     public void InOrder_has_every_token_after_the_first_as_a_target_once()
     {
-        const string text = "a text of some tokens, not whole windows";
+        const string text = "a text of tokens, not whole windows";
         var tokenizer = new ByteTokenizer();
         var windows = new TokenWindows(tokenizer, text, Context, "a");
         Assert.NotEqual(0, (windows.Tokens - 1) % Context);
