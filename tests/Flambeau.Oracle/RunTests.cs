@@ -62,7 +62,6 @@ public class RunTests(ITestOutputHelper output)
         Say($"largest relative difference of the losses: {differences[0]:E1} in the first step, {differences.Take(Alike).Max():E1} in {Alike}, {differences.Max():E1} in all {differences.Length:N0}");
         Say($"held-out bits per byte: Flambeau {ours:F5}, PyTorch {theirs:F5}, |difference| {Math.Abs(ours - theirs):F5}");
 
-        Assert.True(differences[0] <= 1e-5, $"the first loss is {run.Losses[0]:R}, PyTorch has {losses[0]:R}: other weights or batches than the run had. Was it made by another version?");
         if (Iteration == torch.ScalarType.Float32)
             Assert.True(differences.Take(Alike).Max() <= 1e-4, $"the losses part within {Alike} steps, by {differences.Take(Alike).Max():E2}: the optimizers differ");
         Assert.True(Math.Abs(ours - theirs) <= 0.01, $"held-out bits per byte {ours:R}, PyTorch has {theirs:R}");
@@ -100,6 +99,8 @@ public class RunTests(ITestOutputHelper output)
             var (step, rate) = (losses.Count, Rate(losses.Count));
             Assert.True(Math.Abs(run.Rates[step] / rate - 1) < 1e-12, $"step {step} had a learning rate of {run.Rates[step]:R}, by its options it is {rate:R}");
             losses.Add(TorchTraining.Step(model, batch, run.Options.ClipNorm, () => optimizer.Step(rate)));
+            // said now, not after minutes
+            if (step == 0) Assert.True(Math.Abs(run.Losses[0] / losses[0] - 1) <= 1e-5, $"the first loss is {run.Losses[0]:R}, PyTorch has {losses[0]:R}: other weights or batches than the run had. Was it made by another version?");
             log.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{{\"step\":{step + 1},\"loss\":{losses[^1]:R},\"learning_rate\":{rate:R},\"seconds\":{clock.Elapsed.TotalSeconds:F3}}}"));
             if (losses.Count % 200 == 0) Say($"step {losses.Count:N0}/{run.Options.Steps:N0} after {clock.Elapsed:m\\:ss}: loss {losses[^1]:F3}, Flambeau had {run.Losses[step]:F3}");
         }
