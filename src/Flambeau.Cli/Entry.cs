@@ -11,7 +11,7 @@ public static class Entry
     {
         var root = new RootCommand("Flambeau: tensors, training and language models in C#, with no native dependency.")
         {
-            TrainCommand.Create(), GenerateCommand.Create(), OpsCommand.Create(), DoctorCommand.Create(),
+            TrainCommand.Create(), GenerateCommand.Create(), OpsCommand.Create(), ExplainCommand.Create(), DoctorCommand.Create(),
         };
         try
         {

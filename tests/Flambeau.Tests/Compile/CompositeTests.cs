@@ -22,6 +22,8 @@ public class CompositeTests
         for (int i = 0; i < a.Length; i++) Assert.True(a[i] == b[i], $"{what}: element {i} is {BitConverter.Int64BitsToDouble(b[i]):R}, operator by operator {BitConverter.Int64BitsToDouble(a[i]):R}");
     }
 
+    static string Explain(Func<Tensor[], Tensor> body, object attributes, params Tensor[] x) => Assert.Single(Composite.Explain(() => Composite.Apply("it", body, attributes, x)));
+
     static void SameBits(string what, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
     {
         var (y, gradients) = Run(body, x);
@@ -48,7 +50,7 @@ public class CompositeTests
     public void A_dozen_operators_are_one_pass_forward_and_one_backward()
     {
         Tensor[] x = [Tensor.RandN([3, 5, 40]).RequiresGrad_(), Tensor.RandN([40]).RequiresGrad_(), Tensor.RandN([40]).RequiresGrad_()];
-        string text = Composite.Explain(Dozen, 0, x);
+        string text = Explain(Dozen, 0, x);
         Assert.Contains("forward: 15 rows of 40", text);
         Assert.Contains("backward: 15 rows of 40", text);
         Assert.DoesNotContain("not fused", text);
@@ -99,7 +101,7 @@ public class CompositeTests
     public void What_is_no_pass_over_rows_runs_operator_by_operator_and_says_why()
     {
         var x = Tensor.RandN([6, 8]);
-        Assert.Contains("not fused: MatMul", Composite.Explain(t => t[0].MatMul(t[0].T), 0, x));
+        Assert.Contains("not fused: MatMul", Explain(t => t[0].MatMul(t[0].T), 0, x));
         SameBits("product", t => t[0].MatMul(t[0].T).Softmax(-1), 0, x);
         SameBits("first dim", t => t[0].Softmax(0), 0, x);
         SameBits("both dims", t => t[0].Softmax(0) + t[0].Softmax(1), 0, x);
@@ -134,6 +136,36 @@ public class CompositeTests
         Same(Autograd.Vmap(Dozen, x, [0, null, null]), Autograd.Vmap(Fused, x, [0, null, null]), "vmap");
         var direction = Array.ConvertAll(x, t => Tensor.OnesLike(t));
         Same(Autograd.Jvp(Dozen, x, direction).Tangent, Autograd.Jvp(Fused, x, direction).Tangent, "jvp");
+    }
+
+    public static TheoryData<string> Composites => [.. OperatorTable.All.Where(r => r.Kind == OperatorKind.Composite).Select(r => r.Name)];
+
+    [Theory, MemberData(nameof(Composites))]
+    public void Every_composite_of_the_table_has_the_same_bits_without_fusion(string name)
+    {
+        foreach (var sample in OperatorTable.All.Single(r => r.Name == name).Samples)
+        {
+            (Tensor Y, Tensor?[] Gradients) Of(bool fusion)
+            {
+                Settings.Fusion = fusion;
+                try { return Run(sample.Call, sample.Operands(new Generator(3))); }
+                finally { Settings.Fusion = true; }
+            }
+            var (fused, plain) = (Of(true), Of(false));
+            Same(plain.Y, fused.Y, sample.Text);
+            for (int i = 0; i < plain.Gradients.Length; i++) if (plain.Gradients[i] is { } g) Same(g, fused.Gradients[i]!, $"{sample.Text}, gradient of operand {i}");
+        }
+    }
+
+    [Theory, InlineData("Softmax"), InlineData("LogSoftmax"), InlineData("LayerNorm"), InlineData("RmsNorm"), InlineData("GroupNorm"), InlineData("LogSumExp")]
+    public void Norms_and_softmaxes_run_as_passes_over_rows(string name)
+    {
+        var sample = OperatorTable.All.Single(r => r.Name == name).Samples[0];
+        var x = sample.Operands(new Generator(3));
+        foreach (var t in x) t.RequiresGrad = true;
+        string text = string.Join('\n', Composite.Explain(() => sample.Call(x)));
+        Assert.Contains("forward:", text);
+        Assert.Contains("backward:", text);
     }
 
     // a random program over x [2, r, c], a weight [c], a number a row [2, r, 1] and one number
@@ -173,7 +205,7 @@ public class CompositeTests
             var g = new Generator((ulong)k);
             Tensor[] x = [Tensor.RandN([2, rows, columns], type, g), Tensor.RandN([columns], type, g), Tensor.RandN([2, rows, 1], type, g), Tensor.RandN([], type, g)];
             SameBits($"seed {seed}, composite {k}, {type} {rows} x {columns}", body, k, x);
-            if (Composite.Explain(body, k, x).Contains("forward:", StringComparison.Ordinal)) fused++;
+            if (Explain(body, k, x).Contains("forward:", StringComparison.Ordinal)) fused++;
         }
         Assert.True(fused > 250, $"seed {seed}: {fused} of 300 were fused");
     }

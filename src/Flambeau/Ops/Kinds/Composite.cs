@@ -23,12 +23,22 @@ public static class Composite
         if (!Settings.Fusion || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
         var fused = Fused.Of(body, attributes, x, record);
+        t_explained?.Add($"{name}\n{fused}");
         if (fused.Forward is null) return body(x);
         return record ? new CompositeOp(name, body, fused, null, x.Length).Record(x) : fused.Run(name, x)[0];
     }
 
-    /// <summary>What becomes of a composite for such operands, as text: its graph, its pass over rows forward and backward, and why one of them is missing.</summary>
-    public static string Explain(Func<Tensor[], Tensor> body, object attributes, params Tensor[] x) => Fused.Of(body, attributes, x, Array.Exists(x, t => t.RequiresGrad)).ToString();
+    /// <summary>What becomes of each composite that <paramref name="run"/> applies, as text: its graph, its passes over rows forward and backward, and why one of them is missing.</summary>
+    public static IReadOnlyList<string> Explain(Action run)
+    {
+        var before = t_explained;
+        var explained = t_explained = [];
+        try { run(); }
+        finally { t_explained = before; }
+        return explained;
+    }
+
+    [ThreadStatic] static List<string>? t_explained;
 
     /// <summary>
     /// Applies a body whose intermediates are larger than its operands: the tape keeps the operands alone, and the backward pass computes the rest again with the same bits
