@@ -61,6 +61,8 @@ internal static unsafe class StoragePool
         return (exponent - SmallestClassBits + 1) * 4 + quarter;
     }
 
+    static long BytesOf(int sizeClass) => (4L + sizeClass % 4) << (sizeClass / 4 + SmallestClassBits - 3);
+
     public static Storage Lease(long bytes)
     {
         int sizeClass = ClassOf(bytes, out long rounded);
@@ -74,7 +76,7 @@ internal static unsafe class StoragePool
             else s_created += rounded;
         }
         if (block == 0) block = NewBlock(rounded);
-        return new((void*)block, rounded, sizeClass);
+        return new((void*)block, sizeClass);
     }
 
     // Equal offsets of several arrays within a page cost up to a third of the bandwidth: successive blocks start 576 bytes further into theirs.
@@ -88,8 +90,9 @@ internal static unsafe class StoragePool
     {
         var block = storage.TakeBlock();
         if (block == null) return;
-        s_live -= storage.Bytes;
-        s_freeBytes += storage.Bytes;
+        long bytes = BytesOf(storage.SizeClass);
+        s_live -= bytes;
+        s_freeBytes += bytes;
         s_free[storage.SizeClass].Push((nint)block);
     }
 
@@ -100,7 +103,7 @@ internal static unsafe class StoragePool
     {
         lock (s_lock)
         {
-            if (storage.Handles++ == 0 && storage.Tape == 0) s_untaped += storage.Bytes;
+            if (storage.Handles++ == 0 && storage.Tape == 0) s_untaped += BytesOf(storage.SizeClass);
             return Register(holder, storage, ofTape: false);
         }
     }
@@ -112,8 +115,8 @@ internal static unsafe class StoragePool
         {
             if (storage.Tape++ == 0)
             {
-                s_tape += storage.Bytes;
-                if (storage.Handles > 0) s_untaped -= storage.Bytes;
+                s_tape += BytesOf(storage.SizeClass);
+                if (storage.Handles > 0) s_untaped -= BytesOf(storage.SizeClass);
             }
             return Register(holder, storage, ofTape: true);
         }
@@ -128,16 +131,17 @@ internal static unsafe class StoragePool
     {
         if (watch.Storage is not { } s) return;
         watch.Storage = null;
+        long bytes = BytesOf(s.SizeClass);
         if (watch.OfTape)
         {
             if (--s.Tape > 0) return;
-            s_tape -= s.Bytes;
+            s_tape -= bytes;
             if (s.Handles == 0) Free(s);
-            else s_untaped += s.Bytes;
+            else s_untaped += bytes;
         }
         else if (--s.Handles == 0 && s.Tape == 0)
         {
-            s_untaped -= s.Bytes;
+            s_untaped -= bytes;
             Free(s);
         }
     }
