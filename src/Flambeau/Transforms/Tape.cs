@@ -256,6 +256,12 @@ internal sealed class Node
     }
 }
 
+/// <summary>How an in-place operator writes its result into its target.</summary>
+internal interface IInPlaceWrite
+{
+    void Write(Tensor target, ReadOnlySpan<Tensor> operands);
+}
+
 /// <summary>Records operators and pulls gradients back through them: the one differentiation engine.</summary>
 internal static class Tape
 {
@@ -303,13 +309,21 @@ internal static class Tape
     /// <paramref name="target"/> ← op(operands), where operands[0] is the target itself. The tape sees an out-of-place operator whose result lives in the target's memory;
     /// through a view, also the write of the view's elements into its base.
     /// </summary>
-    public static Tensor InPlace(Tensor target, Op op, ReadOnlySpan<Tensor> operands, Action<Tensor> write)
+    public static Tensor InPlace(Tensor target, Op op, ReadOnlySpan<Tensor> operands, Action<Tensor> write) => InPlace(target, op, operands, new WriteBy(write));
+
+    readonly struct WriteBy(Action<Tensor> write) : IInPlaceWrite
+    {
+        public void Write(Tensor target, ReadOnlySpan<Tensor> operands) => write(target);
+    }
+
+    /// <summary>As the form with a delegate.</summary>
+    public static Tensor InPlace<TWrite>(Tensor target, Op op, ReadOnlySpan<Tensor> operands, TWrite write) where TWrite : struct, IInPlaceWrite
     {
         bool record = GradMode.Enabled && (WantsAny(op, operands) || target.Meta is { NeedsGrad: true } || view(target)?.Root.Meta is { NeedsGrad: true });
         CheckWritable(target, op.Name, record);
         if (!record || !target.DType.IsFloatingPoint)
         {
-            write(target);
+            write.Write(target, operands);
             target.Store!.Version++;
             return target;
         }
@@ -323,7 +337,7 @@ internal static class Tape
         // a gradient that needs the old value of the target gets a copy of it
         if (SavesTarget(op, x)) before = Copy(before);
         for (int i = 0; i < x.Length; i++) if (ReferenceEquals(x[i], target)) x[i] = before;
-        write(target);
+        write.Write(target, operands);
         target.Store!.Version++;
         var after = target.Alias();
         var wanted = WantsAny(op, x);

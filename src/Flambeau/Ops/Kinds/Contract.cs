@@ -68,10 +68,10 @@ internal sealed class ContractOp : MultilinearOp
             if (at >= 0 && a.Shape.Sizes[at] != b.Shape.Sizes[i])
                 throw Errors.Make(Name, $"inner sizes differ, {a.Shape.Sizes[at]} ≠ {b.Shape.Sizes[i]} (dim {at} of the left, dim {i} of the right)", ("left", a), ("right", b));
         }
-        var sizes = new long[_result.Length];
+        Span<long> sizes = stackalloc long[_result.Length];
         for (int i = 0; i < sizes.Length; i++)
             sizes[i] = _left.IndexOf(_result[i]) is >= 0 and var at ? a.Shape.Sizes[at] : b.Shape.Sizes[_right.IndexOf(_result[i])];
-        return new(sizes);
+        return Shape.Of(sizes);
     }
 
     /// <summary>The indices by role, each group in one fixed order: batch, rows and columns in the result's, the contracted ones in the left's.</summary>
@@ -106,6 +106,7 @@ internal sealed class ContractOp : MultilinearOp
     // what the dims of a tensor say of these labels
     static long[] Of(string group, string labels, long[] values)
     {
+        if (group.Length == 0) return [];
         var found = new long[group.Length];
         for (int i = 0; i < found.Length; i++) found[i] = values[labels.IndexOf(group[i])];
         return found;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
 
@@ -217,14 +218,24 @@ internal abstract class ElementwiseOp : Op
             throw Errors.Make(Name + "_", $"the result has shape {ResultShape(x)}, which does not fit into the target's {target.Shape}; an in-place operator cannot broadcast its target", Named(x));
         if (Shapes.Overlaps(target)) throw Errors.Make(Name + "_", "several elements of the target share one place in memory (an expanded view); clone it first", ("target", target));
         Check(x);
-        var operands = x.ToArray();
-        return Tape.InPlace(target, this, x, t =>
-        {
-            for (int i = 1; i < operands.Length; i++)
-                if (Shapes.MayAlias(t, operands[i])) operands[i] = operands[i].Detached().Clone();
-            ElementwiseLoop.Run(Kernel, compute, t, operands);
-        });
+        return Tape.InPlace(target, this, x, new InPlaceWrite(this, compute));
     }
+
+    readonly struct InPlaceWrite(ElementwiseOp op, DType compute) : IInPlaceWrite
+    {
+        public void Write(Tensor target, ReadOnlySpan<Tensor> x)
+        {
+            var operands = new Operands();
+            x.CopyTo(operands);
+            for (int i = 1; i < x.Length; i++)
+                if (Shapes.MayAlias(target, operands[i])) operands[i] = operands[i].Detached().Clone();
+            ElementwiseLoop.Run(op.Kernel, compute, target, operands[..x.Length]);
+        }
+    }
+
+    /// <summary>Room for the operands of one application.</summary>
+    [InlineArray(ElementwiseLoop.MaxOperands)]
+    struct Operands { Tensor _first; }
 
     // ---- derivatives ----
 
@@ -307,11 +318,11 @@ internal abstract class ElementwiseOp : Op
         var d = Of(i);
         if (d.Constant is { } c) return c == 1 ? g : c == -1 ? -g : Tensor.ZerosLike(g);
         if (d.FromOutput) return d.Product.Value.Apply(node.Output(), g);
-        var operands = new Tensor[Arity + 1];
+        var operands = new Operands();
         // an operand that the derivative does not mention was not saved; g, of the result's shape, stands in
         for (int k = 0; k < Arity; k++) operands[k] = (d.Saves >> k & 1) != 0 ? node.Input(k) : g;
         operands[Arity] = g;
-        return d.Product.Value.Apply(operands);
+        return d.Product.Value.Apply(operands[..(Arity + 1)]);
     }
 
     public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y)
