@@ -139,10 +139,15 @@ internal sealed class ContractOp : MultilinearOp
             case DType.Float64: Products<double>(a, la, b, lb, target, lc, order); break;
             default: WholeNumbers(a, la, b, lb, target, lc, order); break;
         }
-        if (ReferenceEquals(target, c)) return;
-        var dims = order.Result.Select(l => lc.IndexOf(l)).ToArray();
-        var map = new PermuteOp(dims).Map(new(target.Shape, target.Strides, target.Offset));
-        Copy.Into(c, new Tensor(target.Store!, map.Shape, map.Strides, map.Offset, compute));
+        if (!ReferenceEquals(target, c)) CopyInOrder(target, lc, c, order.Result);
+    }
+
+    // the tensor's elements, its indices in another order
+    static void CopyInOrder(Tensor x, string labels, Tensor target, string order)
+    {
+        var dims = order.Select(l => labels.IndexOf(l)).ToArray();
+        var map = new PermuteOp(dims).Map(new(x.Shape, x.Strides, x.Offset));
+        Copy.Into(target, new Tensor(x.Store!, map.Shape, map.Strides, map.Offset, x.DType));
     }
 
     static unsafe void Products<T>(Tensor a, string la, Tensor b, string lb, Tensor c, string lc, IndexOrder order) where T : unmanaged
@@ -188,9 +193,7 @@ internal sealed class ContractOp : MultilinearOp
                 z[i * n + j] = sum;
             }
         string packed = order.Batch + order.Rows + order.Columns;
-        var made = Tensor.FromArray(z, new Shape([.. packed.Select(l => c.Shape.Sizes[lc.IndexOf(l)])]));
-        var map = new PermuteOp([.. lc.Select(l => packed.IndexOf(l))]).Map(new(made.Shape, made.Strides, made.Offset));
-        Copy.Into(c, new Tensor(made.Store!, map.Shape, map.Strides, map.Offset, DType.Int64));
+        CopyInOrder(Tensor.FromArray(z, new Shape([.. packed.Select(l => c.Shape.Sizes[lc.IndexOf(l)])])), packed, c, lc);
     }
 }
 

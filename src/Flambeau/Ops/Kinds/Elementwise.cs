@@ -86,13 +86,13 @@ public static class Elementwise
     public static Tensor Apply<TOp>(Tensor x, Tensor y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, y);
 
     /// <summary>Applies a binary operator to a tensor and a number.</summary>
-    public static Tensor Apply<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, Tensor.Wrap(y));
+    public static Tensor Apply<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, Numbers.Of(y));
 
     /// <summary>Applies a ternary operator; the operands broadcast.</summary>
     public static Tensor Apply<TOp>(Tensor x, Tensor y, Tensor z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, y, z);
 
     /// <summary>Applies a ternary operator to a tensor and two numbers.</summary>
-    public static Tensor Apply<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, Tensor.Wrap(y), Tensor.Wrap(z));
+    public static Tensor Apply<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, Numbers.Of(y), Numbers.Of(z));
 
     /// <summary>Applies an operator on whole numbers.</summary>
     public static Tensor ApplyInteger<TOp>(Tensor x) where TOp : struct, IIntegerUnary => IntegerUnaryOp<TOp>.Instance.Apply(x);
@@ -107,16 +107,34 @@ public static class Elementwise
     public static Tensor InPlace<TOp>(Tensor x, Tensor y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.ApplyInPlace(x, x, y);
 
     /// <summary>x ← op(x, y) in x's own memory.</summary>
-    public static Tensor InPlace<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.ApplyInPlace(x, x, Tensor.Wrap(y));
+    public static Tensor InPlace<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.ApplyInPlace(x, x, Numbers.Of(y));
 
     /// <summary>x ← op(x, y) on whole numbers in x's own memory; y broadcasts to x.</summary>
     public static Tensor InPlaceInteger<TOp>(Tensor x, Tensor y) where TOp : struct, IIntegerBinary => IntegerBinaryOp<TOp>.Instance.ApplyInPlace(x, x, y);
 
     /// <summary>x ← op(x, y, z) in x's own memory.</summary>
-    public static Tensor InPlace<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.ApplyInPlace(x, x, Tensor.Wrap(y), Tensor.Wrap(z));
+    public static Tensor InPlace<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.ApplyInPlace(x, x, Numbers.Of(y), Numbers.Of(z));
 
     /// <summary>x ← op(x, y, z) in x's own memory; y and z broadcast to x.</summary>
     public static Tensor InPlace<TOp>(Tensor x, Tensor y, Tensor z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.ApplyInPlace(x, x, y, z);
+}
+
+/// <summary>Numbers as operands that no user code sees, so that one tensor serves all uses of a number: a thread remembers its recent ones.</summary>
+internal static class Numbers
+{
+    const int Count = 32; // a power of two
+
+    [ThreadStatic] static (DType Type, long Bits, Tensor Number)[]? t_known;
+
+    public static Tensor Of(Scalar value)
+    {
+        // by bits: 0 and -0 differ
+        long bits = value.Type == DType.Float64 ? BitConverter.DoubleToInt64Bits(value.ToDouble()) : value.ToInt64();
+        var known = t_known ??= new (DType, long, Tensor)[Count];
+        ref var entry = ref known[(int)((ulong)(bits * 31 + (int)value.Type) * 0x9E3779B97F4A7C15 >> 32) & Count - 1];
+        if (entry.Number is null || entry.Type != value.Type || entry.Bits != bits) entry = (value.Type, bits, Tensor.Wrap(value));
+        return entry.Number;
+    }
 }
 
 /// <summary>
