@@ -81,8 +81,8 @@ public class ConsumedMemoryTests
     sealed class Keeping : Function
     {
         public readonly List<Tensor> Seen = [];
-        protected override Tensor[] Forward(Tensor[] x) { Save(x[0]); return [x[0].Exp()]; }
-        protected override Tensor?[] Backward(Tensor?[] g)
+        protected internal override Tensor[] Forward(Tensor[] x) { Save(x[0]); return [x[0].Exp()]; }
+        protected internal override Tensor?[] Backward(Tensor?[] g)
         {
             Seen.Add(g[0]!);
             Seen.Add(Saved(0));
