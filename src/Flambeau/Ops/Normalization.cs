@@ -118,13 +118,18 @@ namespace Flambeau
             public Tensor LayerNorm(int dims, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5)
             {
                 int[] last = LastDims("LayerNorm", x, dims, weight, bias);
-                using var temporaries = Temporaries.Begin();
-                var wide = Wide(x);
-                var centred = wide - wide.Mean(last, keepDim: true);
-                var y = centred * ((centred * centred).Mean(last, keepDim: true) + eps).Rsqrt();
-                if (weight is not null) y *= weight;
-                if (bias is not null) y += bias;
-                return temporaries.Keep(y.To(x.DType));
+                Tensor Normalized(Tensor[] t)
+                {
+                    int next = 1;
+                    using var temporaries = Temporaries.Begin();
+                    var wide = Wide(t[0]);
+                    var centred = wide - wide.Mean(last, keepDim: true);
+                    var y = centred * ((centred * centred).Mean(last, keepDim: true) + eps).Rsqrt();
+                    if (weight is not null) y *= t[next++];
+                    if (bias is not null) y += t[next];
+                    return temporaries.Keep(y.To(x.DType));
+                }
+                return Recompute.Run("LayerNorm", Normalized, null, Present(x, weight, bias));
             }
 
             /// <summary>x / √(mean x² + ε) · weight over the last dimension (Zhang, Sennrich 2019; PyTorch: <c>rms_norm</c>).</summary>
@@ -183,28 +188,38 @@ namespace Flambeau
                 if (k.Shape[^2] != v.Shape[^2]) throw Errors.Make(op, $"keys and values differ in length: {k.Shape[^2]} and {v.Shape[^2]}", ("k", k), ("v", v));
                 if (mask is not null && isCausal) throw Errors.Make(op, "takes a mask or isCausal, not both", ("mask", mask));
                 long heads = x.Rank > 2 ? x.Shape[^3] : 1, shared = k.Rank > 2 ? k.Shape[^3] : 1;
-                using var temporaries = Temporaries.Begin();
-                var q = x;
                 bool grouped = heads != shared && shared > 1;
-                if (grouped)
-                {
-                    // H = G·groups: queries [.., G, groups, T, d] against keys [.., G, 1, S, d]
-                    if (heads % shared != 0) throw Errors.Make(op, $"{heads} query heads are no multiple of {shared} key heads", ("q", x), ("k", k));
-                    q = x.Unflatten(-3, shared, heads / shared);
-                    (k, v) = (k.Unsqueeze(-3), v.Unsqueeze(-3));
-                    if (mask is { Rank: > 2 }) mask = mask.Shape[^3] == 1 ? mask.Unsqueeze(-3) : mask.Unflatten(-3, shared, heads / shared);
-                }
-                // the scale goes into the queries: T·d products instead of T·S
-                var scores = (q * (scale ?? 1 / Math.Sqrt(x.Shape[^1]))).MatMul(k.T);
-                if (isCausal) mask = CausalMask(scores.Shape[^2], scores.Shape[^1]);
-                // a mask is added, as 0 and -∞: addition needs no pass of its own backward
-                if (mask is not null) scores += mask.DType == DType.Bool ? Tensor.Zeros(mask.Shape, scores.DType).MaskedFill(mask.LogicalNot(), double.NegativeInfinity) : mask;
-                // a query that may see no key at all: its weights are 0, not the NaN of a softmax of nothing but -∞
-                var blind = mask is null || isCausal ? null : scores.Eq(double.NegativeInfinity).All(-1, keepDim: true);
-                var weights = blind is null ? scores.Softmax(-1) : scores.MaskedFill(blind, 0).Softmax(-1).MaskedFill(blind, 0);
-                var y = weights.Dropout(dropout, dropout > 0, generator).MatMul(v);
-                return temporaries.Keep(grouped ? y.Flatten(-4, -3) : y);
+                if (grouped && heads % shared != 0) throw Errors.Make(op, $"{heads} query heads are no multiple of {shared} key heads", ("q", x), ("k", k));
+                scale ??= 1 / Math.Sqrt(x.Shape[^1]);
+                generator ??= Generator.Default;
+                // the weights, T·S a head, are far larger than the operands: the tape keeps these alone
+                return Recompute.Run(op, t => grouped
+                    ? Grouped(t[0], t[1], t[2], t.Length > 3 ? t[3] : null, dropout, isCausal, scale.Value, generator)
+                    : Attend(t[0], t[1], t[2], t.Length > 3 ? t[3] : null, dropout, isCausal, scale.Value, generator), dropout > 0 ? generator : null, Present(x, k, v, mask));
             }
+        }
+
+        // H = G·groups: queries [.., G, groups, T, d] against keys [.., G, 1, S, d]
+        static Tensor Grouped(Tensor q, Tensor k, Tensor v, Tensor? mask, double dropout, bool isCausal, double scale, Generator generator)
+        {
+            using var temporaries = Temporaries.Begin();
+            long heads = q.Shape[^3], shared = k.Shape[^3];
+            if (mask is { Rank: > 2 }) mask = mask.Shape[^3] == 1 ? mask.Unsqueeze(-3) : mask.Unflatten(-3, shared, heads / shared);
+            return temporaries.Keep(Attend(q.Unflatten(-3, shared, heads / shared), k.Unsqueeze(-3), v.Unsqueeze(-3), mask, dropout, isCausal, scale, generator).Flatten(-4, -3));
+        }
+
+        static Tensor Attend(Tensor q, Tensor k, Tensor v, Tensor? mask, double dropout, bool isCausal, double scale, Generator generator)
+        {
+            using var temporaries = Temporaries.Begin();
+            // the scale goes into the queries: T·d products instead of T·S
+            var scores = (q * scale).MatMul(k.T);
+            if (isCausal) mask = CausalMask(scores.Shape[^2], scores.Shape[^1]);
+            // a mask is added, as 0 and -∞: addition needs no pass of its own backward
+            if (mask is not null) scores += mask.DType == DType.Bool ? Tensor.Zeros(mask.Shape, scores.DType).MaskedFill(mask.LogicalNot(), double.NegativeInfinity) : mask;
+            // a query that may see no key at all: its weights are 0, not the NaN of a softmax of nothing but -∞
+            var blind = mask is null || isCausal ? null : scores.Eq(double.NegativeInfinity).All(-1, keepDim: true);
+            var weights = blind is null ? scores.Softmax(-1) : scores.MaskedFill(blind, 0).Softmax(-1).MaskedFill(blind, 0);
+            return temporaries.Keep(weights.Dropout(dropout, dropout > 0, generator).MatMul(v));
         }
 
         /// <summary>True where position t (row) may see position s (column): s ≤ t.</summary>
@@ -212,6 +227,13 @@ namespace Flambeau
 
         // half precision is computed in float32: every intermediate would else be rounded
         static Tensor Wide(Tensor x) => x.DType is DType.Float32 or DType.Float64 ? x : x.To(DType.Float32);
+
+        static Tensor[] Present(params ReadOnlySpan<Tensor?> operands)
+        {
+            var present = new List<Tensor>(operands.Length);
+            foreach (var t in operands) if (t is not null) present.Add(t);
+            return [.. present];
+        }
 
         static DType Floating(DType type) => type.IsFloatingPoint ? type : DType.Float32;
 

@@ -41,6 +41,8 @@ internal sealed unsafe class Storage
     /// <summary>True if <see cref="StoragePool"/> counts who needs the memory.</summary>
     public bool IsPooled => SizeClass >= 0;
     public bool IsReleased => _memory is null;
+    /// <summary>Of pooled storage: the size of its block.</summary>
+    public long Bytes => StoragePool.BytesOf(SizeClass);
 
     /// <summary>A new storage of unspecified content.</summary>
     public static Storage Allocate(long bytes) =>

@@ -11,6 +11,7 @@ namespace Flambeau.Runtime;
 internal static unsafe class StoragePool
 {
     const long MB = 1 << 20;
+    const int Page = 4096;
     const int SmallestClassBits = 16;
 
     /// <summary>One watched holder of a storage: a tensor (a handle) or a tape node.</summary>
@@ -22,12 +23,13 @@ internal static unsafe class StoragePool
     }
 
     static readonly object s_lock = new();
-    static readonly Stack<nint>[] s_free = NewLists();
+    static readonly Stack<nint>[] s_free = NewLists(); // one list a size class
+    static readonly long[] s_lastUse = new long[s_free.Length]; // of a size class, in leases
     static readonly Stack<GCHandle> s_spareHandles = new();
     static Watch[] s_watches = new Watch[1024];
     static int s_watchCount;
 
-    static long s_live, s_created, s_freeBytes, s_peak;
+    static long s_live, s_created, s_freeBytes, s_peak, s_leases;
     static long s_untaped;     // bytes held by handles alone: what a collection could free
     static long s_tape;        // bytes held by the tape
     // what was left after the last young and the last full collection
@@ -61,7 +63,12 @@ internal static unsafe class StoragePool
         return (exponent - SmallestClassBits + 1) * 4 + quarter;
     }
 
-    static long BytesOf(int sizeClass) => (4L + sizeClass % 4) << (sizeClass / 4 + SmallestClassBits - 3);
+    // the size of a class's blocks
+    internal static long BytesOf(int sizeClass)
+    {
+        int exponent = (sizeClass >> 2) + SmallestClassBits - 1;
+        return (4L + (sizeClass & 3)) << (exponent - 2);
+    }
 
     public static Storage Lease(long bytes)
     {
@@ -69,11 +76,16 @@ internal static unsafe class StoragePool
         nint block;
         lock (s_lock)
         {
-            MakeRoom(rounded);
+            MakeRoom();
+            s_lastUse[sizeClass] = ++s_leases;
             s_live += rounded;
             s_peak = Math.Max(s_peak, s_live);
             if (s_free[sizeClass].TryPop(out block)) s_freeBytes -= rounded;
-            else s_created += rounded;
+            else
+            {
+                s_created += rounded;
+                GiveBack();
+            }
         }
         if (block == 0) block = NewBlock(rounded);
         return new((void*)block, sizeClass);
@@ -82,17 +94,37 @@ internal static unsafe class StoragePool
     // Equal offsets of several arrays within a page cost up to a third of the bandwidth: successive blocks start 576 bytes further into theirs.
     static nint NewBlock(long bytes)
     {
-        uint offset = bytes >= MB ? Interlocked.Add(ref s_stagger, 576) % 4096 / 64 * 64 : 0;
-        return (nint)NativeMemory.AlignedAlloc((nuint)bytes + offset, 64) + (nint)offset;
+        uint offset = bytes >= Page * 256 ? Interlocked.Add(ref s_stagger, 576) % Page / 64 * 64 : 0;
+        return (nint)NativeMemory.AlignedAlloc((nuint)bytes + offset, bytes >= Page * 256 ? Page : 64u) + (nint)offset;
+    }
+
+    static void DeleteBlock(nint block, long bytes) => NativeMemory.AlignedFree((void*)(bytes >= Page * 256 ? block / Page * Page : block));
+
+    // A new block was needed while others lie unused: what was longest without use goes back to the system, so that sizes of the past (initialization, another batch) do not add up.
+    static void GiveBack()
+    {
+        while (s_created > s_peak + Math.Max(16 * MB, s_peak / 8) && LongestUnused() is >= 0 and int unused)
+        {
+            DeleteBlock(s_free[unused].Pop(), BytesOf(unused));
+            s_freeBytes -= BytesOf(unused);
+            s_created -= BytesOf(unused);
+        }
+    }
+
+    static int LongestUnused()
+    {
+        int found = -1;
+        for (int i = 0; i < s_free.Length; i++)
+            if (s_free[i].Count > 0 && (found < 0 || s_lastUse[i] < s_lastUse[found])) found = i;
+        return found;
     }
 
     static void Free(Storage storage)
     {
         var block = storage.TakeBlock();
         if (block == null) return;
-        long bytes = BytesOf(storage.SizeClass);
-        s_live -= bytes;
-        s_freeBytes += bytes;
+        s_live -= storage.Bytes;
+        s_freeBytes += storage.Bytes;
         s_free[storage.SizeClass].Push((nint)block);
     }
 
@@ -103,7 +135,7 @@ internal static unsafe class StoragePool
     {
         lock (s_lock)
         {
-            if (storage.Handles++ == 0 && storage.Tape == 0) s_untaped += BytesOf(storage.SizeClass);
+            if (storage.Handles++ == 0 && storage.Tape == 0) s_untaped += storage.Bytes;
             return Register(holder, storage, ofTape: false);
         }
     }
@@ -115,8 +147,8 @@ internal static unsafe class StoragePool
         {
             if (storage.Tape++ == 0)
             {
-                s_tape += BytesOf(storage.SizeClass);
-                if (storage.Handles > 0) s_untaped -= BytesOf(storage.SizeClass);
+                s_tape += storage.Bytes;
+                if (storage.Handles > 0) s_untaped -= storage.Bytes;
             }
             return Register(holder, storage, ofTape: true);
         }
@@ -131,17 +163,16 @@ internal static unsafe class StoragePool
     {
         if (watch.Storage is not { } s) return;
         watch.Storage = null;
-        long bytes = BytesOf(s.SizeClass);
         if (watch.OfTape)
         {
             if (--s.Tape > 0) return;
-            s_tape -= bytes;
+            s_tape -= s.Bytes;
             if (s.Handles == 0) Free(s);
-            else s_untaped += bytes;
+            else s_untaped += s.Bytes;
         }
         else if (--s.Handles == 0 && s.Tape == 0)
         {
-            s_untaped -= bytes;
+            s_untaped -= s.Bytes;
             Free(s);
         }
     }
@@ -191,7 +222,7 @@ internal static unsafe class StoragePool
 
     static bool OverBudget => s_untaped - s_untapedAfterYoung > Quantum || s_tape - s_tapeAfterYoung > Math.Max(Quantum, s_learnedTape);
 
-    static void MakeRoom(long bytes)
+    static void MakeRoom()
     {
         if (!OverBudget) return;
         SweepIfCollected();

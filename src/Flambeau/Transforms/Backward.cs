@@ -7,6 +7,7 @@ internal sealed class BackwardPass
 {
     // a pass's lists serve the thread's next one; a pass inside a pass finds none and makes its own
     [ThreadStatic] static BackwardPass? t_spare;
+    [ThreadStatic] static int t_running; // a rule may run a pass of its own: only the outermost is the end of a forward pass
     static readonly Comparison<Node> s_latestFirst = (x, y) => y.Sequence.CompareTo(x.Sequence);
 
     bool _retain, _create;
@@ -25,7 +26,8 @@ internal sealed class BackwardPass
     /// <summary>Pulls <paramref name="gradients"/> of <paramref name="roots"/> back. With <paramref name="captured"/>, fills its values; else accumulates into leaves.</summary>
     public static void Run(Tensor[] roots, Tensor[] gradients, bool retain, bool create, Dictionary<AutogradMeta, Tensor?>? captured = null)
     {
-        Runtime.StoragePool.AtBackward();
+        if (t_running == 0) Runtime.StoragePool.AtBackward();
+        t_running++;
         var pass = t_spare ?? new();
         t_spare = null;
         (pass._retain, pass._create, pass._captured) = (retain, create, captured);
@@ -36,6 +38,7 @@ internal sealed class BackwardPass
         }
         finally
         {
+            t_running--;
             GradMode.Exchange(before);
             pass.Clear();
             t_spare = pass;

@@ -66,6 +66,7 @@ internal readonly struct Saved
 {
     readonly object? _kept; // a Tensor or a Held
     readonly int _version;
+    readonly bool _wasKnown; // to the tape
 
     sealed class Held(Tensor x, Node holder)
     {
@@ -83,6 +84,7 @@ internal readonly struct Saved
     public Saved(Tensor x, Node holder)
     {
         _kept = x;
+        _wasKnown = x.Meta is not null;
         if (x.Store is not { } store) return; // a tensor of a transform
         _version = store.Version;
         if (store.IsPooled) _kept = new Held(x, holder);
@@ -93,7 +95,8 @@ internal readonly struct Saved
 
     bool IsCurrent => Store is not { } store || store.Version == _version;
 
-    Tensor Open() => _kept as Tensor ?? ((Held)_kept!).Open();
+    // a tensor that requires a gradient since it was saved is a constant here
+    Tensor Open() => _kept is not Tensor x ? ((Held)_kept!).Open() : x.Meta is null || _wasKnown || x.Level is not null ? x : x.Alias();
 
     public Tensor Unpack(Node node, string role) => IsCurrent ? Open() : throw Modified(node, role);
 

@@ -182,4 +182,28 @@ public class SoftmaxAndLossTests
         }
         Near(expected, Tensor.FromArray(x, new long[] { n, channels, places }).GroupNorm(groups, Tensor.FromArray(w), Tensor.FromArray(b)), "GroupNorm");
     }
+
+    [Fact]
+    public void Attention_computed_again_has_the_gradients_of_its_parts_dropout_included()
+    {
+        var x = Tensor.RandN([2, 5, 4], DType.Float64, new Generator(3)).RequiresGrad_();
+        Tensor Whole(Tensor t) => t.ScaledDotProductAttention(t, t, dropout: 0.3, generator: new Generator(8));
+        Tensor Parts(Tensor t) => (t * 0.5).MatMul(t.T).Softmax(-1).Dropout(0.3, generator: new Generator(8)).MatMul(t);
+        var weights = Tensor.RandN([2, 5, 4], DType.Float64, new Generator(4));
+        Tensor Gradient(Func<Tensor, Tensor> f) => Autograd.Grad((f(x) * weights).Sum(), x, createGraph: true);
+        var (whole, parts) = (Gradient(Whole), Gradient(Parts));
+        Assert.True((whole - parts).Abs().Max().Item() < 1e-13);
+        var second = Autograd.Grad((whole * weights).Sum(), x);
+        Assert.True((second - Autograd.Grad((parts * weights).Sum(), x)).Abs().Max().Item() < 1e-12);
+    }
+
+    [Fact]
+    public void An_operand_of_attention_that_was_written_to_is_named()
+    {
+        var q = Tensor.RandN([3, 4]).RequiresGrad_();
+        var k = Tensor.RandN([3, 4]);
+        var y = q.ScaledDotProductAttention(k, k).Sum();
+        k.Mul_(2);
+        Assert.Contains("ScaledDotProductAttention", Assert.Throws<FlambeauException>(() => y.Backward()).Message);
+    }
 }

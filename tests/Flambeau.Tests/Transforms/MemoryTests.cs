@@ -51,4 +51,24 @@ public class MemoryTests
         Assert.Throws<ObjectDisposedException>(() => view.Sum());
         Assert.True(Settings.Memory.Live <= before + MB);
     }
+
+    [Fact]
+    public void Sizes_of_the_past_do_not_add_up()
+    {
+        long before = Settings.Memory.Reserved, most = Math.Max(Settings.Memory.Peak, Settings.Memory.Live + 64 * MB);
+        for (int mb = 1; mb < 60; mb++) Tensor.Empty(mb * MB / 4).Dispose(); // 1.8 GB if each size kept its block
+        Assert.True(Settings.Memory.Reserved <= Math.Max(before, most + most / 8 + 16 * MB), $"reserved {Settings.Memory.Reserved / MB} MB");
+    }
+
+    [Fact]
+    public void Attention_keeps_its_operands_and_not_its_weights()
+    {
+        Tensor Operand(ulong seed) => Tensor.RandN([8, 512, 64], generator: new Generator(seed)).RequiresGrad_();
+        var (q, k, v) = (Operand(1), Operand(2), Operand(3));
+        long before = Settings.Memory.Live;
+        var y = q.ScaledDotProductAttention(k, v, isCausal: true); // weights of 8 MB, results of 1 MB
+        Assert.True(Settings.Memory.Live - before <= 2 * MB, $"{(Settings.Memory.Live - before) / MB} MB are alive after the forward pass");
+        y.Sum().Backward();
+        Assert.Equal(q.Shape, q.Grad!.Shape);
+    }
 }
