@@ -13,7 +13,7 @@ namespace Flambeau.Ops
 
         public override Layout Map(Layout x)
         {
-            Span<long> sizes = stackalloc long[order.Length];
+            Span<long> sizes = order.Length <= Shape.RankOnStack ? stackalloc long[order.Length] : new long[order.Length];
             var strides = new long[order.Length];
             for (int i = 0; i < order.Length; i++) (sizes[i], strides[i]) = (x.Shape.Sizes[order[i]], x.Strides[order[i]]);
             return new(Shape.Of(sizes), strides, x.Offset);
@@ -254,7 +254,7 @@ namespace Flambeau
             /// <summary>A view with size-1 dimensions repeated to <paramref name="shape"/>; −1 keeps a size; new dimensions may lead (PyTorch: <c>expand</c>).</summary>
             public Tensor Expand(params ReadOnlySpan<long> shape)
             {
-                Span<long> sizes = stackalloc long[shape.Length];
+                Span<long> sizes = shape.Length <= Shape.RankOnStack ? stackalloc long[shape.Length] : new long[shape.Length];
                 shape.CopyTo(sizes);
                 int lead = sizes.Length - x.Rank;
                 if (lead < 0) throw Errors.Make("Expand", $"[{string.Join(", ", shape.ToArray())}] has fewer dims than the tensor", ("x", x));
@@ -384,7 +384,7 @@ namespace Flambeau
                 else if (unknown < 0) unknown = i;
                 else throw Errors.Make(op, $"only one size may be -1, got [{string.Join(", ", shape.ToArray())}]", ("x", x));
             }
-            Span<long> sizes = stackalloc long[shape.Length];
+            Span<long> sizes = shape.Length <= Shape.RankOnStack ? stackalloc long[shape.Length] : new long[shape.Length];
             shape.CopyTo(sizes);
             if (unknown >= 0 && known == 0) throw Errors.Make(op, $"shape [{string.Join(", ", shape.ToArray())}]: the -1 could be any size beside a 0; state it", ("x", x));
             if (unknown >= 0) sizes[unknown] = x.Numel / known;

@@ -8,6 +8,8 @@ namespace Flambeau;
 public sealed class Shape : IReadOnlyList<long>, IEquatable<Shape>
 {
     internal static readonly Shape Scalar = new([]);
+    /// <summary>Up to this rank sizes are worked out on the stack.</summary>
+    internal const int RankOnStack = 32;
 
     // Shapes recur from call to call, and being immutable are shared: the last one of each hash is remembered. Threads may overwrite each other's entries, which costs an allocation.
     static readonly Shape?[] s_known = new Shape?[512];
@@ -89,7 +91,7 @@ public sealed class Shape : IReadOnlyList<long>, IEquatable<Shape>
 
     internal Shape With(int dim, long size)
     {
-        Span<long> sizes = stackalloc long[Rank];
+        Span<long> sizes = Rank <= RankOnStack ? stackalloc long[Rank] : new long[Rank];
         Sizes.CopyTo(sizes);
         sizes[dim] = size;
         return Of(sizes);
@@ -98,14 +100,14 @@ public sealed class Shape : IReadOnlyList<long>, IEquatable<Shape>
     internal Shape Without(int dim)
     {
         if (Rank == 0) return this;
-        Span<long> sizes = stackalloc long[Rank - 1];
+        Span<long> sizes = Rank <= RankOnStack ? stackalloc long[Rank - 1] : new long[Rank - 1];
         for (int i = 0, j = 0; i < Rank; i++) if (i != dim) sizes[j++] = Sizes[i];
         return Of(sizes);
     }
 
     internal Shape Insert(int dim, long size)
     {
-        Span<long> sizes = stackalloc long[Rank + 1];
+        Span<long> sizes = Rank < RankOnStack ? stackalloc long[Rank + 1] : new long[Rank + 1];
         for (int i = 0, j = 0; i < sizes.Length; i++) sizes[i] = i == dim ? size : Sizes[j++];
         return Of(sizes);
     }

@@ -160,11 +160,15 @@ internal static unsafe class ElementwiseLoop
         plan.Operands = x.Length;
         plan.ElementSize = plan.Compute.Size;
         plan.ResultSize = y.DType.Size;
-        long* room = stackalloc long[(x.Length + 2) * y.Rank];
-        Collapse(ref plan, y, x, room);
-        int parts = (int)((plan.Count + Chunk - 1) / Chunk);
-        if (!Team.Pays(plan.Count)) for (int i = 0; i < parts; i++) plan.Run(i);
-        else Team.Run(parts, ref plan);
+        int room = (x.Length + 2) * y.Rank;
+        Span<long> memory = y.Rank <= Shape.RankOnStack ? stackalloc long[room] : new long[room];
+        fixed (long* collapsed = memory)
+        {
+            Collapse(ref plan, y, x, collapsed);
+            int parts = (int)((plan.Count + Chunk - 1) / Chunk);
+            if (!Team.Pays(plan.Count)) for (int i = 0; i < parts; i++) plan.Run(i);
+            else Team.Run(parts, ref plan);
+        }
     }
 
     // merges neighbouring dims that every operand walks as one: first the sizes, then a row of strides for each operand and the result

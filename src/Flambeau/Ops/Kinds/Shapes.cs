@@ -11,7 +11,7 @@ internal static class Shapes
         badDim = 0;
         if (x.Equals(y)) return x;
         int rank = Math.Max(x.Rank, y.Rank);
-        Span<long> sizes = stackalloc long[rank];
+        Span<long> sizes = rank <= Shape.RankOnStack ? stackalloc long[rank] : new long[rank];
         bool isX = x.Rank == rank, isY = y.Rank == rank;
         for (int i = 1; i <= rank; i++)
         {
@@ -54,7 +54,7 @@ internal static class Shapes
     {
         if (g.Shape.Equals(shape)) return g;
         int lead = g.Rank - shape.Rank;
-        Span<int> dims = stackalloc int[g.Rank];
+        Span<int> dims = g.Rank <= Shape.RankOnStack ? stackalloc int[g.Rank] : new int[g.Rank];
         int count = 0;
         for (int i = 0; i < lead; i++) dims[count++] = i;
         for (int i = 0; i < shape.Rank; i++) if (shape.Sizes[i] == 1 && g.Shape.Sizes[lead + i] != 1) dims[count++] = lead + i;
@@ -79,7 +79,7 @@ internal static class Shapes
     {
         int rank = keepDim ? shape.Rank : shape.Rank - dims.Length;
         if (rank == 0) return Shape.Scalar;
-        Span<long> sizes = stackalloc long[rank];
+        Span<long> sizes = rank <= Shape.RankOnStack ? stackalloc long[rank] : new long[rank];
         for (int i = 0, j = 0; i < shape.Rank; i++)
             if (!dims.Contains(i)) sizes[j++] = shape.Sizes[i];
             else if (keepDim) sizes[j++] = 1;
