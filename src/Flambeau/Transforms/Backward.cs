@@ -187,6 +187,13 @@ internal sealed class BackwardPass
     Tensor Sum(Tensor? x, Tensor y)
     {
         if (x is null) return y;
+        if (!_create && x.Level is null && y.Level is null && x.DType == y.DType && (IsOwn(x) || IsOwn(y)))
+        {
+            var (kept, added) = IsOwn(x) ? (x, y) : (y, x);
+            kept.Add_(added);
+            added.Discard();
+            return kept;
+        }
         var sum = x + y;
         if (!_create) { x.Discard(); y.Discard(); }
         return sum;
@@ -226,11 +233,14 @@ internal sealed class BackwardPass
             foreach (var action in after) action(leaf.Grad!);
     }
 
+    // in memory that nothing else refers to
+    static bool IsOwn(Tensor g) => g.IsContiguous && g.Store is { Handles: 1, Tape: 0 };
+
     // .Grad is the user's to write to: it must not share memory with another gradient
     static Tensor Owned(Tensor g, bool seen)
     {
         if (g.Level is not null) return g;
-        if (g.IsContiguous && g.Store is { Handles: 1, Tape: 0 }) return g;
+        if (IsOwn(g)) return g;
         var copy = g.Clone();
         if (!seen) g.Discard();
         return copy;
