@@ -17,7 +17,7 @@ internal sealed unsafe class Storage
     /// <summary>Counts in-place writes: a saved tensor whose version moved is not what was saved.</summary>
     public int Version;
 
-    // who needs it: exact and guarded by the pool's lock for pooled storage; for managed memory counted up only, to know what was never shared
+    // who needs it: exact and guarded by the pool's lock for pooled storage; for managed memory whether there was one handle or more, and whether it was ever saved
     internal int Handles, Tape;
     internal readonly int SizeClass = -1;
 
@@ -63,6 +63,13 @@ internal sealed unsafe class Storage
         var block = (NativeBlock?)_memory;
         _memory = null;
         return block is null ? null : block.Start;
+    }
+
+    // Of managed memory. What is known is not written again: callers that share a weight would pass its cache line back and forth.
+    internal int CountHandle() => Handles < 2 ? ++Handles : Handles;
+    internal void CountSaved()
+    {
+        if (Tape == 0) Tape = 1;
     }
 
     internal bool IsWorthRecycling => _memory is byte[] { Length: >= SpareArrays.Shortest };

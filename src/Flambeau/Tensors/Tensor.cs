@@ -17,7 +17,7 @@ public sealed partial class Tensor : IDisposable
     internal readonly Storage? Store; // null for a tensor of a transform (Level is set)
     readonly long[]? _strides;        // null: contiguous
     internal readonly long Offset;
-    object? _origin;                  // Lifted for a tensor of a transform, else ViewOf for a view
+    readonly object? _origin;         // Lifted for a tensor of a transform, else ViewOf for a view
     internal readonly bool IsWrappedNumber; // a Scalar operand: promotes by category only
     internal AutogradMeta? Meta;
     readonly StoragePool.Watch? _watch;
@@ -36,7 +36,7 @@ public sealed partial class Tensor : IDisposable
             _watch = StoragePool.AddHandle(this, store);
             Temporaries.Note(this);
         }
-        else if (++store.Handles == 1 && store.IsWorthRecycling) Temporaries.Note(this);
+        else if (store.CountHandle() == 1 && store.IsWorthRecycling) Temporaries.Note(this);
     }
 
     internal Tensor(Lifted level, Shape shape, DType type)
