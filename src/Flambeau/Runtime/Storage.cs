@@ -17,7 +17,7 @@ internal sealed unsafe class Storage
     /// <summary>Counts in-place writes: a saved tensor whose version moved is not what was saved.</summary>
     public int Version;
 
-    // who needs it: exact and guarded by the pool's lock for pooled storage; for managed memory whether there was one handle or more, and whether it was ever saved
+    // who needs it: exact and guarded by the pool's lock for pooled storage; for managed memory whether there were one, two or more handles, and whether it was saved or may have been seen
     internal int Handles, Tape;
     internal readonly int SizeClass = -1;
 
@@ -65,11 +65,21 @@ internal sealed unsafe class Storage
         return block is null ? null : block.Start;
     }
 
-    // Of managed memory. What is known is not written again: callers that share a weight would pass its cache line back and forth.
-    internal int CountHandle() => Handles < 2 ? ++Handles : Handles;
-    internal void CountSaved()
+    // Of managed memory, without a lock. What is known is not written again: callers that share a weight would pass its cache line back and forth.
+    internal int CountHandle() => Handles < 3 ? ++Handles : Handles;
+
+    /// <summary>Of managed memory: whoever may need it, on any thread, it is the collector's.</summary>
+    internal void NeverReuse()
     {
-        if (Tape == 0) Tape = 1;
+        if (!IsPooled && Tape == 0) Tape = 1;
+    }
+
+    /// <summary>Of two handles that there ever were to managed memory, one is dead: true if that leaves the other alone.</summary>
+    internal bool Inherit()
+    {
+        if (IsPooled || Handles != 2 || Tape != 0) return false;
+        Handles = 1;
+        return true;
     }
 
     internal bool IsWorthRecycling => _memory is byte[] { Length: >= SpareArrays.Shortest };

@@ -54,6 +54,7 @@ internal sealed class BackwardPass
             var node = Tape.NodeOf(roots[i], out int output);
             if (node.Leaf is not null) Sink(node).Pending++;
             // a handle of its own: gradients are disposed of when consumed, the caller's stays
+            gradients[i].Store?.NeverReuse();
             Deliver(node, output, _create || gradients[i].Level is not null ? gradients[i] : gradients[i].Alias());
         }
         foreach (var node in _order) Step(node);
@@ -107,6 +108,8 @@ internal sealed class BackwardPass
         var given = Pull(node);
         if (!_retain) node.Release();
         if (Autograd.AnomalyMode) CheckFinite(node, given);
+        if (node.Op!.ShowsGradients)
+            foreach (var g in given) g?.Store?.NeverReuse();
         bool disposable = Disposable(node);
         if (!_create) Unshare(node, given, disposable);
         for (int i = 0; i < given.Length; i++)
@@ -144,7 +147,15 @@ internal sealed class BackwardPass
             if (given[..i].Contains(g) || PassesThrough(node, g) && !disposable) given[i] = g.Alias();
         }
         for (int i = 0; i < node.Results; i++)
-            if (node.Result(i) is { Arrived: { Level: null } g } result && given.Contains(g)) result.Arrived = null;
+            if (node.Result(i) is { Arrived: { Level: null } g } result && (given.Contains(g) || disposable && IsInherited(g, given))) result.Arrived = null;
+    }
+
+    // true if one operand's gradient is a view of this one, and no third handle was ever made: the view is then the only one
+    static bool IsInherited(Tensor g, ReadOnlySpan<Tensor?> given)
+    {
+        int heirs = 0;
+        foreach (var t in given) if (ReferenceEquals(t?.Store, g.Store)) heirs++;
+        return heirs == 1 && g.Store!.Inherit();
     }
 
     static bool PassesThrough(Node node, Tensor g)
@@ -165,7 +176,10 @@ internal sealed class BackwardPass
     Tensor Observe(AutogradMeta meta, Tensor g)
     {
         if (meta.Hooks is { } hooks)
+        {
             foreach (var hook in hooks) g = hook(g) ?? g;
+            g.Store?.NeverReuse();
+        }
         if (_captured is not null && _captured.ContainsKey(meta)) _captured[meta] = g;
         else if (meta.RetainGrad && meta.Node is not null) meta.Grad = meta.Grad is { } old ? old + g : g;
         return g;
@@ -234,7 +248,7 @@ internal sealed class BackwardPass
     }
 
     // in memory that nothing else refers to
-    static bool IsOwn(Tensor g) => g.IsContiguous && g.Store is { Handles: 1, Tape: 0 };
+    static bool IsOwn(Tensor g) => g.IsContiguous && g.View is null && g.Store is { Handles: 1, Tape: 0 };
 
     // .Grad is the user's to write to: it must not share memory with another gradient
     static Tensor Owned(Tensor g, bool seen)

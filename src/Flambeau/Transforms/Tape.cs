@@ -88,7 +88,7 @@ internal readonly struct Saved
         if (x.Store is not { } store) return; // a tensor of a transform
         _version = store.Version;
         if (store.IsPooled) _kept = new Held(x, holder);
-        else store.CountSaved();
+        else store.NeverReuse();
     }
 
     Storage? Store => _kept is Tensor x ? x.Store : ((Held)_kept!).Store;

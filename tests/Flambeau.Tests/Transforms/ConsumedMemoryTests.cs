@@ -76,6 +76,9 @@ public class ConsumedMemoryTests
         Stays(given);
         (x + x).Backward(given);
         Stays(given);
+        x.T.T.Reshape(24, 24).Unsqueeze(0).Backward(given.Unsqueeze(0));
+        x.T.Exp().T.Backward(given);
+        Stays(given);
     }
 
     sealed class Keeping : Function
@@ -106,6 +109,18 @@ public class ConsumedMemoryTests
         Tensor x = Leaf(9), y = x.Tanh(), z = y.Softmax(-1), w = z.MatMul(y), loss = (w * z).Sum();
         loss.Backward();
         foreach (var kept in new[] { x, y, z, w, loss }) Stays(kept.Detach());
+    }
+
+    [Fact]
+    public void A_gradient_that_is_a_view_is_the_users_to_write_to()
+    {
+        Tensor x = Leaf(11), w = Leaf(12);
+        x.T.MatMul(w.Reshape(12, 48).Reshape(24, 24)).Exp().Sum().Backward();
+        float[] before = x.Grad!.ToArray<float>(), other = w.Grad!.ToArray<float>();
+        x.Grad.Mul_(Leaf(13)); // recorded: it would be refused on a view made by the backward pass
+        Assert.NotEqual(before, x.Grad.ToArray<float>());
+        Assert.Equal(other, w.Grad.ToArray<float>());
+        Stays(w.Grad);
     }
 
     [Fact]
