@@ -75,7 +75,7 @@ internal sealed unsafe class Storage
     }
 
     /// <summary>Of two handles that there ever were to managed memory, one is dead: true if that leaves the other alone.</summary>
-    internal bool Inherit()
+    internal bool LoseOneOfTwo()
     {
         if (IsPooled || Handles != 2 || Tape != 0) return false;
         Handles = 1;

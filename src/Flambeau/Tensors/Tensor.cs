@@ -21,6 +21,7 @@ public sealed partial class Tensor : IDisposable
     internal readonly bool IsWrappedNumber; // a Scalar operand: promotes by category only
     internal AutogradMeta? Meta;
     readonly StoragePool.Watch? _watch;
+    bool _hasHeir;
 
     /// <summary>A tensor on a storage, contiguous if no strides are given.</summary>
     internal Tensor(Storage store, Shape shape, long[]? strides, long offset, DType type, bool isWrappedNumber = false)
@@ -117,8 +118,11 @@ public sealed partial class Tensor : IDisposable
     internal void Discard()
     {
         if (_watch is not null) StoragePool.Drop(_watch);
-        else Store?.Recycle();
+        else if (!_hasHeir) Store?.Recycle();
     }
+
+    /// <summary>Leaves small memory to the only other handle that there ever was, as this one is dead; false if there is not exactly one.</summary>
+    internal bool TryBequeath() => _hasHeir = Store!.LoseOneOfTwo();
 
     // ---- reading values ----
 

@@ -147,15 +147,15 @@ internal sealed class BackwardPass
             if (given[..i].Contains(g) || PassesThrough(node, g) && !disposable) given[i] = g.Alias();
         }
         for (int i = 0; i < node.Results; i++)
-            if (node.Result(i) is { Arrived: { Level: null } g } result && (given.Contains(g) || disposable && IsInherited(g, given))) result.Arrived = null;
+            if (node.Result(i) is { Arrived: { Level: null } g } result && (given.Contains(g) || disposable && TryBequeath(g, given))) result.Arrived = null;
     }
 
-    // true if one operand's gradient is a view of this one, and no third handle was ever made: the view is then the only one
-    static bool IsInherited(Tensor g, ReadOnlySpan<Tensor?> given)
+    // Where one operand's gradient is a view of this one, and no third handle was ever made, the view is the only one left.
+    static bool TryBequeath(Tensor g, ReadOnlySpan<Tensor?> given)
     {
         int heirs = 0;
         foreach (var t in given) if (ReferenceEquals(t?.Store, g.Store)) heirs++;
-        return heirs == 1 && g.Store!.Inherit();
+        return heirs == 1 && g.TryBequeath();
     }
 
     static bool PassesThrough(Node node, Tensor g)
