@@ -132,7 +132,11 @@ internal static class Numbers
         long bits = value.Type == DType.Float64 ? BitConverter.DoubleToInt64Bits(value.ToDouble()) : value.ToInt64();
         var known = t_known ??= new (DType, long, Tensor)[Count];
         ref var entry = ref known[(int)((ulong)(bits * 31 + (int)value.Type) * 0x9E3779B97F4A7C15 >> 32) & Count - 1];
-        if (entry.Number is null || entry.Type != value.Type || entry.Bits != bits) entry = (value.Type, bits, Tensor.Wrap(value));
+        if (entry.Number is null || entry.Type != value.Type || entry.Bits != bits)
+        {
+            entry = (value.Type, bits, Tensor.Wrap(value));
+            entry.Number.Store!.NeverReuse();
+        }
         return entry.Number;
     }
 }
