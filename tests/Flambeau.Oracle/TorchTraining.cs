@@ -6,7 +6,18 @@ namespace Flambeau.Oracle;
 using Tensor = TorchSharp.torch.Tensor;
 
 /// <summary>One step's data: token ids and what follows each, [B, T]; a target of −100 does not count.</summary>
-internal sealed record TokenBatch(long[,] Inputs, long[,] Targets);
+internal sealed record TokenBatch(long[,] Inputs, long[,] Targets)
+{
+    /// <summary>A batch of Flambeau's as plain numbers.</summary>
+    public static TokenBatch Of((Flambeau.Tensor Inputs, Flambeau.Tensor Targets) batch) => new(Numbers(batch.Inputs), Numbers(batch.Targets));
+
+    private static long[,] Numbers(Flambeau.Tensor ids_BT)
+    {
+        var (numbers, flat) = (new long[ids_BT.Shape[0], ids_BT.Shape[1]], ids_BT.ToArray<long>());
+        Buffer.BlockCopy(flat, 0, numbers, 0, flat.Length * sizeof(long));
+        return numbers;
+    }
+}
 
 /// <summary>AdamW (Loshchilov and Hutter 2019) with decay on every parameter, as <c>torch.optim.AdamW</c> has it.</summary>
 /// <param name="Rate">The learning rate of step 0, 1, ….</param>
@@ -45,6 +56,33 @@ internal static class TorchTraining
             adam.step();
         }
         return new(losses, firstGradients, Copy(model, weight => weight));
+    }
+
+    /// <summary>One step by an optimizer of any kind: gradients, clipping, update.</summary>
+    /// <returns>The loss before it.</returns>
+    public static double Step(TorchLlama model, TokenBatch batch, double clip, Action update)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var weight in model.Weights.Values) weight.grad = null;
+        var loss = Loss(model, batch);
+        loss.backward();
+        nn.utils.clip_grad_norm_(model.Weights.Values, clip);
+        update();
+        return loss.to(ScalarType.Float64).item<double>();
+    }
+
+    /// <summary>The mean loss over all targets of all batches, which may differ in size.</summary>
+    public static double MeanLoss(TorchLlama model, IEnumerable<TokenBatch> batches)
+    {
+        using var _ = no_grad();
+        var (nats, targets) = (0.0, 0L);
+        foreach (var batch in batches)
+        {
+            using var scope = NewDisposeScope();
+            nats += Loss(model, batch).to(ScalarType.Float64).item<double>() * batch.Targets.Length;
+            targets += batch.Targets.Length;
+        }
+        return nats / targets;
     }
 
     /// <summary>The mean cross entropy over the targets that count.</summary>

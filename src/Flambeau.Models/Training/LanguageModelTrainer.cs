@@ -2,9 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Flambeau.Data;
 using Flambeau.IO;
-using Flambeau.Models.Data;
 using Flambeau.Models.Language;
-using Flambeau.Models.Tokenizers;
 using Flambeau.NN;
 using Flambeau.Optim;
 
@@ -41,9 +39,7 @@ public sealed class LanguageModelTrainer
     TrainingOptions _options;
 
     // what Prepare makes
-    ITokenizer _tokenizer = null!;
-    TokenWindows _training = null!, _heldOut = null!;
-    long _heldOutBytes;
+    TrainingData _data = null!;
     Llama _model = null!;
     Optimizer _optimizer = null!;
     DataLoader<int[], (Tensor Inputs, Tensor Targets)> _loader = null!;
@@ -78,31 +74,19 @@ public sealed class LanguageModelTrainer
 
     void Prepare(bool isNew)
     {
-        _progress.Report(new TrainingEvent.Preparing("reading the text"));
-        var corpus = _options.Data is { } file ? Corpus.FromFile(file) : ReferenceCorpus.Load();
-        if (!isNew && _options.DataHash != corpus.Hash)
-            throw new InvalidDataException($"The text has changed since the run began: its SHA-256 is {corpus.Hash}, the manifest says {_options.DataHash}. Restore it, or start a new run.");
-        var (training, heldOut) = corpus.Split();
-        _options = _options with { DataHash = corpus.Hash };
-        _heldOutBytes = System.Text.Encoding.UTF8.GetByteCount(heldOut.Text);
-
-        _progress.Report(new TrainingEvent.Preparing("learning a tokenizer"));
-        // learned from the text, so that a resumed run has it even if it was killed before the first file was written
-        _tokenizer = _options.Tokenizer == "bytes" ? new ByteTokenizer() : ByteLevelBpe.Train(training.Text, _options.Vocabulary);
-        _progress.Report(new TrainingEvent.Preparing("encoding the text"));
-        _training = new(_tokenizer, training.Text, _options.Context, "training");
-        _heldOut = new(_tokenizer, heldOut.Text, _options.Context, "held-out");
-
-        var config = _options.Model(_tokenizer.VocabularySize, _tokenizer.EndOfText);
+        // a new run records the text's hash, whatever it was told
+        if (isNew) _options = _options with { DataHash = null };
+        _data = TrainingData.Read(_options, what => _progress.Report(new TrainingEvent.Preparing(what)));
+        _options = _options with { DataHash = _data.Hash };
+        var config = _options.Model(_data.Tokenizer.VocabularySize, _data.Tokenizer.EndOfText);
         _model = new Llama(config, new Generator(_options.Seed));
         _optimizer = MakeOptimizer();
-        // batches are slices of one array: a worker thread would cost more than it saves
-        _loader = new(_training, TokenWindows.Collate, new() { BatchSize = _options.Batch, Sampler = Sampler.Random, Seed = _options.Seed, DropLast = true });
+        _loader = _data.Batches();
         if (isNew) _folder.WriteManifest(_options);
         if (File.Exists(_folder.Checkpoint)) LoadCheckpoint();
         _folder.CutLog(_step);
-        _folder.WriteModelFiles(config, _tokenizer);
-        _progress.Report(new TrainingEvent.Started(_model.Parameters().Sum(p => p.Numel), _tokenizer.VocabularySize, _training.Tokens, _step, corpus.Source));
+        _folder.WriteModelFiles(config, _data.Tokenizer);
+        _progress.Report(new TrainingEvent.Started(_model.Parameters().Sum(p => p.Numel), _data.Tokenizer.VocabularySize, _data.Training.Tokens, _step, _data.Source));
     }
 
     // matrices decay, gains do not; Muon is for the matrices of the blocks
@@ -123,7 +107,7 @@ public sealed class LanguageModelTrainer
 
     void Train(CancellationToken stop)
     {
-        if (_loader.Count == 0) throw new InvalidDataException($"The training text has {_training.Count} sequences of {_options.Context} tokens, fewer than one batch of {_options.Batch}; take a longer text (--data).");
+        if (_loader.Count == 0) throw new InvalidDataException($"The training text has {_data.Training.Count} sequences of {_options.Context} tokens, fewer than one batch of {_options.Batch}; take a longer text (--data).");
         using var batches = Forever().GetEnumerator();
         int tokens = _options.Batch * _options.Context;
         using var log = new StreamWriter(new FileStream(_folder.Log, FileMode.Append, FileAccess.Write, FileShare.Read));
@@ -192,16 +176,13 @@ public sealed class LanguageModelTrainer
         using var _ = Autograd.NoGrad();
         double nats = 0;
         long tokens = 0;
-        foreach (var (inputs, targets) in _heldOut.InOrder(_options.Batch))
+        // the checks underway take the same windows each time, so that they compare; the last one takes all
+        foreach (var (inputs, targets) in quick ? _data.HeldOut.Spread(QuickHeldOutWindows, _options.Batch) : _data.HeldOut.InOrder(_options.Batch))
         {
             nats += _model.Loss(inputs, targets).Item() * targets.Numel;
             tokens += targets.Numel;
-            if (quick && tokens >= QuickHeldOutWindows * _options.Context) break;
         }
-        double loss = nats / tokens;
-        // over all tokens of the text: bytes are counted, not guessed
-        double bytesPerToken = (double)_heldOutBytes / (_heldOut.Tokens - 1);
-        double bits = loss / Math.Log(2) / bytesPerToken;
+        double loss = nats / tokens, bits = _data.BitsPerByte(loss);
         log.WriteLine(RunFolder.HeldOutLine(_step, bits, loss, _secondsBefore + now));
         _progress.Report(new TrainingEvent.HeldOut(_step, bits));
     }

@@ -47,4 +47,14 @@ public sealed class TokenWindows : Dataset<int[]>
         int done = (int)Count * _context;
         if (done < _ids.Length - 1) yield return Collate([_ids[done..]]);
     }
+
+    /// <summary>So many whole windows, evenly spread over the text and always the same: a sample of it. All of them if there are no more.</summary>
+    public IEnumerable<(Tensor Inputs, Tensor Targets)> Spread(int windows, int batch)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(windows, 1);
+        long taken = Math.Min(windows, Count);
+        // the middle one of each equal part
+        foreach (var places in Enumerable.Range(0, (int)taken).Select(i => (2 * i + 1) * Count / (2 * taken)).Chunk(batch))
+            yield return Collate([.. places.Select(w => this[w])]);
+    }
 }

@@ -24,6 +24,16 @@ public static class OperatorTimes
         lock (Times.Known) Times.Known.Clear();
     }
 
+    /// <summary>A pass over rows that does a whole composite's work.</summary>
+    internal static Tensor[] Run(string name, Compile.Loops.RowProgram program, Tensor[] x)
+    {
+        if (!Enabled || t_inside) return Compile.Loops.RowRunner.Run(program, x);
+        long start = Stopwatch.GetTimestamp();
+        var results = Compile.Loops.RowRunner.Run(program, x);
+        Add(name, Stopwatch.GetTimestamp() - start);
+        return results;
+    }
+
     internal static Tensor Run(Ops.Op op, ReadOnlySpan<Tensor> x)
     {
         // an operator that runs others (a batching rule) counts once

@@ -1,3 +1,4 @@
+using Flambeau.Ops;
 using Flambeau.Transforms;
 
 namespace Flambeau.Ops
@@ -89,11 +90,14 @@ namespace Flambeau
                 if (x.Rank == 0) return x.Reshape(1).Softmax(dim).Reshape(Shape.Scalar);
                 x.Shape.Normalize(dim, "Softmax");
                 if (x.Numel == 0) return x.To(Floating(x.DType)).Clone();
-                using var temporaries = Temporaries.Begin();
-                var wide = Wide(x);
-                // max before exp: exp(89) overflows float32, and softmax is unchanged by a shift
-                var e = (wide - wide.Detach().Amax(dim, keepDim: true)).Exp();
-                return temporaries.Keep((e / e.Sum(dim, keepDim: true)).To(Floating(x.DType)));
+                return Composite.Apply("Softmax", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    var wide = Wide(t[0]);
+                    // max before exp: exp(89) overflows float32, and softmax is unchanged by a shift
+                    var e = (wide - wide.Detach().Amax(dim, keepDim: true)).Exp();
+                    return temporaries.Keep((e / e.Sum(dim, keepDim: true)).To(Floating(t[0].DType)));
+                }, dim, x);
             }
 
             /// <summary>x − ln Σ eˣ along one dimension (PyTorch: <c>log_softmax</c>).</summary>
@@ -102,10 +106,13 @@ namespace Flambeau
                 if (x.Rank == 0) return x.Reshape(1).LogSoftmax(dim).Reshape(Shape.Scalar);
                 x.Shape.Normalize(dim, "LogSoftmax");
                 if (x.Numel == 0) return x.To(Floating(x.DType)).Clone();
-                using var temporaries = Temporaries.Begin();
-                var wide = Wide(x);
-                var shifted = wide - wide.Detach().Amax(dim, keepDim: true);
-                return temporaries.Keep((shifted - shifted.Exp().Sum(dim, keepDim: true).Log()).To(Floating(x.DType)));
+                return Composite.Apply("LogSoftmax", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    var wide = Wide(t[0]);
+                    var shifted = wide - wide.Detach().Amax(dim, keepDim: true);
+                    return temporaries.Keep((shifted - shifted.Exp().Sum(dim, keepDim: true).Log()).To(Floating(t[0].DType)));
+                }, dim, x);
             }
 
             /// <summary>
@@ -118,28 +125,30 @@ namespace Flambeau
             public Tensor LayerNorm(int dims, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5)
             {
                 int[] last = LastDims("LayerNorm", x, dims, weight, bias);
-                Tensor Normalized(Tensor[] t)
+                bool scaled = weight is not null, shifted = bias is not null;
+                return Composite.Apply("LayerNorm", t =>
                 {
-                    int next = 1;
                     using var temporaries = Temporaries.Begin();
                     var wide = Wide(t[0]);
                     var centred = wide - wide.Mean(last, keepDim: true);
                     var y = centred * ((centred * centred).Mean(last, keepDim: true) + eps).Rsqrt();
-                    if (weight is not null) y *= t[next++];
-                    if (bias is not null) y += t[next];
-                    return temporaries.Keep(y.To(x.DType));
-                }
-                return Recompute.Run("LayerNorm", Normalized, null, Present(x, weight, bias));
+                    if (scaled) y *= t[1];
+                    if (shifted) y += t[^1];
+                    return temporaries.Keep(y.To(t[0].DType));
+                }, (dims, eps, scaled, shifted), Present(x, weight, bias));
             }
 
             /// <summary>x / √(mean x² + ε) · weight over the last dimension (Zhang, Sennrich 2019; PyTorch: <c>rms_norm</c>).</summary>
             public Tensor RmsNorm(Tensor? weight = null, double eps = 1e-6)
             {
                 _ = LastDims("RmsNorm", x, 1, weight, null);
-                using var temporaries = Temporaries.Begin();
-                var wide = Wide(x);
-                var y = wide * ((wide * wide).Mean(-1, keepDim: true) + eps).Rsqrt();
-                return temporaries.Keep((weight is null ? y : y * weight).To(x.DType));
+                return Composite.Apply("RmsNorm", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    var wide = Wide(t[0]);
+                    var y = wide * ((wide * wide).Mean(-1, keepDim: true) + eps).Rsqrt();
+                    return temporaries.Keep((t.Length == 1 ? y : y * t[1]).To(t[0].DType));
+                }, eps, Present(x, weight));
             }
 
             /// <summary>
@@ -193,7 +202,7 @@ namespace Flambeau
                 scale ??= 1 / Math.Sqrt(x.Shape[^1]);
                 generator ??= Generator.Default;
                 // the weights, T·S a head, are far larger than the operands: the tape keeps these alone
-                return Recompute.Run(op, t => grouped
+                return Composite.Recompute(op, t => grouped
                     ? Grouped(t[0], t[1], t[2], t.Length > 3 ? t[3] : null, dropout, isCausal, scale.Value, generator)
                     : Attend(t[0], t[1], t[2], t.Length > 3 ? t[3] : null, dropout, isCausal, scale.Value, generator), dropout > 0 ? generator : null, Present(x, k, v, mask));
             }

@@ -459,24 +459,22 @@ namespace Flambeau
             {
                 if (!x.DType.IsFloatingPoint) return x.To(DType.Float32).LogSumExp(dims, keepDim);
                 if (x.Numel == 0) return x.Exp().Sum(dims, keepDim).Log();
-                using var temporaries = Temporaries.Begin();
-                var most = x.Detach().Amax(dims, keepDim: true);
-                // a row of −∞ has no shift, and its logarithm is −∞
-                if (most.Level is not null || AnyInfinite(most)) most = most.MaskedFill(most.Abs().Eq(double.PositiveInfinity), 0);
-                var sum = (x - most).Exp().Sum(dims, keepDim: true).Log() + most;
-                return temporaries.Keep(keepDim ? sum : sum.Reshape(Shapes.Reduced(x.Shape, Shapes.Dims("LogSumExp", x.Shape, dims), keepDim: false)));
+                int[] named = Shapes.Dims("LogSumExp", x.Shape, dims);
+                return Composite.Apply("LogSumExp", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    var most = t[0].Detach().Amax(named, keepDim: true);
+                    // a row of −∞ has no shift, and its logarithm is −∞
+                    most = most.MaskedFill(most.Abs().Eq(double.PositiveInfinity), 0);
+                    var sum = (t[0] - most).Exp().Sum(named, keepDim: true).Log() + most;
+                    return temporaries.Keep(keepDim ? sum : sum.Reshape(Shapes.Reduced(t[0].Shape, named, keepDim: false)));
+                }, (string.Join(',', named), keepDim), x);
             }
             /// <summary>ln Σ eˣ along one dimension.</summary>
             public Tensor LogSumExp(int dim, bool keepDim = false) => x.LogSumExp([dim], keepDim);
 
             /// <summary>Running sums along one dimension (PyTorch: <c>cumsum</c>).</summary>
             public Tensor Cumsum(int dim) => x.Rank == 0 ? x.Reshape(1).Cumsum(dim).Reshape(Shape.Scalar) : CumsumOp.Instance.Apply(x.MoveDim(dim, -1)).MoveDim(-1, dim);
-        }
-
-        static bool AnyInfinite(Tensor x)
-        {
-            foreach (double value in x.ToArray<double>()) if (double.IsInfinity(value)) return true;
-            return false;
         }
 
         // √x whose derivative at 0 is taken as 0: a standard deviation or norm of nothing but zeros

@@ -105,6 +105,7 @@ namespace Flambeau.Ops
     internal sealed class ReshapeOp(Shape to) : MultilinearOp
     {
         public override string Name => "Reshape";
+        public Shape To => to;
 
         public override Tensor Run(ReadOnlySpan<Tensor> x)
         {

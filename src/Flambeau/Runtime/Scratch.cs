@@ -16,6 +16,10 @@ internal sealed unsafe class Scratch
     public const int Expression = 6;
     /// <summary>The slot of reductions.</summary>
     public const int Reduction = 5;
+    /// <summary>The slot of the rows that a fused composite holds.</summary>
+    public const int Rows = 4;
+    /// <summary>The slot of what all rows of a fused composite share; the calling thread's.</summary>
+    public const int Shared = 3;
 
     [ThreadStatic] static Scratch? mine;
 

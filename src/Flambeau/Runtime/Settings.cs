@@ -13,4 +13,7 @@ public static class Settings
 
     /// <summary>Bytes of large tensors that are in use now, the most ever in use, and what was taken from the operating system.</summary>
     public static (long Live, long Peak, long Reserved) Memory => (Runtime.StoragePool.LiveBytes, Runtime.StoragePool.PeakBytes, Runtime.StoragePool.CreatedBytes);
+
+    /// <summary>False runs composites (softmax, norms) operator by operator instead of in one pass over their rows: the same bits, slower. For comparing and for finding errors.</summary>
+    public static bool Fusion { get; set; } = true;
 }

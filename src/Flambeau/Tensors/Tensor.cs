@@ -46,7 +46,7 @@ public sealed partial class Tensor : IDisposable
         Shape = shape;
         DType = type;
         IsWrappedNumber = level.Value.IsWrappedNumber;
-        Temporaries.NoteLifted();
+        if (level.HoldsValue) Temporaries.NoteLifted();
     }
 
     /// <summary>Null: concrete. Else whoever interprets operators on it.</summary>

@@ -81,6 +81,7 @@ internal sealed class BackwardPass
         while (_toVisit.TryPop(out var node))
         {
             _order.Add(node);
+            if (node.IsBoundary) continue;
             foreach (ref readonly var operand in node.Inputs)
             {
                 if (operand.Node is not { } input) continue;
@@ -103,6 +104,7 @@ internal sealed class BackwardPass
             result.Arrived = Observe(result, g);
             arrived = true;
         }
+        if (node.IsBoundary) { node.Forget(); return; }
         if (!arrived || _captured is not null && !LeadsToCaptured(node)) { Starve(node); return; }
 
         var given = Pull(node);
@@ -280,7 +282,7 @@ internal sealed class BackwardPass
             var n = _order[i];
             bool leads = false;
             for (int r = 0; r < n.Results; r++) leads |= _captured!.ContainsKey(n.Result(r));
-            foreach (ref readonly var operand in n.Inputs)
+            foreach (ref readonly var operand in n.IsBoundary ? [] : n.Inputs)
                 leads |= operand.Node is { } input && (input.Leaf is { } leaf ? _captured!.ContainsKey(leaf) : found[input]);
             found[n] = leads;
         }

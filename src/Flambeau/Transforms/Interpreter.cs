@@ -30,4 +30,6 @@ internal abstract class Lifted(Interpreter interpreter, Tensor value)
 {
     public Interpreter Interpreter { get; } = interpreter;
     public Tensor Value { get; } = value;
+    /// <summary>False if no tensor below is referred to.</summary>
+    public virtual bool HoldsValue => true;
 }

@@ -145,6 +145,8 @@ internal sealed class Node
     Saved _output;
     bool _released;
     internal bool Reached; // of one backward pass
+    /// <summary>While set, a backward pass goes to this node and no further: a rule that differentiates a body anew stays within it.</summary>
+    internal bool IsBoundary;
     Tensor?[]? _given;
 
     /// <summary>The sink of a leaf.</summary>

@@ -193,6 +193,7 @@ internal static unsafe class Copy
 internal sealed class CastOp(DType type) : MultilinearOp
 {
     public override string Name => "To";
+    public DType Type => type;
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {

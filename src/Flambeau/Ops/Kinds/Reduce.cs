@@ -44,8 +44,31 @@ public static class Reduction
         ReduceOp<TOp>.Of(x.Shape, dims, keepDim).Apply(x);
 }
 
-internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : Op where TOp : struct, IReduction
+/// <summary>A reduction with its dims, whatever its combination; and its loops over one row, for those who hold rows of their own.</summary>
+internal abstract class ReductionOp(int[] dims, bool keepDim) : Op
 {
+    /// <summary>The reduced dims, sorted.</summary>
+    public int[] Dims => dims;
+    public bool KeepDim => keepDim;
+
+    /// <summary>Reduces <paramref name="n"/> elements of the compute type at <paramref name="x"/>.</summary>
+    public abstract unsafe void Row(DType compute, byte* x, long n, byte* result);
+
+    /// <summary>acc ← acc ∘ x for <paramref name="n"/> elements; or (start) acc ← identity.</summary>
+    public abstract unsafe void Column(DType compute, byte* acc, byte* x, long n, bool start);
+
+    /// <summary>Joins the results of <paramref name="count"/> blocks of rows, <paramref name="n"/> elements each, in the fixed order; the result is left in the first.</summary>
+    public abstract unsafe void Join(DType compute, byte* blocks, long count, long n);
+
+    /// <summary>In how many blocks so many rows are combined.</summary>
+    public static long BlocksOf(long rows) => Math.Clamp(rows / 16, 1, 64);
+}
+
+internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims, keepDim) where TOp : struct, IReduction
+{
+    readonly int[] dims = dims;
+    readonly bool keepDim = keepDim;
+
     // over one dim, or over all: by far the usual ones are made once
     static readonly ReduceOp<TOp>?[] s_one = new ReduceOp<TOp>?[2 * KnownRank], s_all = new ReduceOp<TOp>?[2 * KnownRank];
     const int KnownRank = 8;
@@ -60,6 +83,10 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : Op where TOp : s
     }
 
     public override string Name => OpNames.Of<TOp>();
+
+    public override unsafe void Row(DType compute, byte* x, long n, byte* result) => ReduceLoop<TOp>.Row(compute, x, n, result);
+    public override unsafe void Column(DType compute, byte* acc, byte* x, long n, bool start) => ReduceLoop<TOp>.Column(compute, acc, x, n, start);
+    public override unsafe void Join(DType compute, byte* blocks, long count, long n) => ReduceLoop<TOp>.JoinPairwise(blocks, count, n, n, compute);
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
@@ -150,6 +177,21 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
     }
 
     // ---- rows ----
+
+    /// <summary>One row of any length.</summary>
+    public static void Row(DType compute, byte* x, long n, byte* result)
+    {
+        var row = RowFunction(compute);
+        if (n <= RowChunk) { row(x, n, result); return; }
+        long chunks = (n + RowChunk - 1) / RowChunk;
+        byte* results = (byte*)Scratch.Rent(Scratch.Reduction, chunks * 8);
+        for (long c = 0; c < chunks; c++) row(x + c * RowChunk * compute.Size, Math.Min(RowChunk, n - c * RowChunk), results + c * compute.Size);
+        JoinPairwise(results, chunks, 1, 1, compute);
+        Unsafe.CopyBlockUnaligned(result, results, (uint)compute.Size);
+    }
+
+    /// <summary>acc ← acc ∘ x, or the identity.</summary>
+    public static void Column(DType compute, byte* acc, byte* x, long n, bool start) => ColumnFunction(compute)(acc, x, n, start);
 
     static void Rows(Tensor x, long rows, long length, DType compute, Tensor y)
     {
@@ -292,7 +334,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
     static void Columns(Tensor x, long outer, long count, long inner, DType compute, Tensor y)
     {
         if (outer * inner == 0) return;
-        long blocks = Math.Clamp(count / 16, 1, 64);
+        long blocks = ReductionOp.BlocksOf(count);
         fixed (byte* px = x.Store!)
         fixed (byte* py = y.Store!)
         {
@@ -379,7 +421,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
     }
 
     // neighbours, then neighbours of those: (0∘1)∘(2∘3) …; the result is left in the first place
-    static void JoinPairwise(byte* x, long count, long stride, long n, DType compute)
+    public static void JoinPairwise(byte* x, long count, long stride, long n, DType compute)
     {
         if (count <= 1) return;
         var add = ColumnFunction(compute);

@@ -1,0 +1,172 @@
+using Flambeau.Ops;
+using Flambeau.Transforms;
+
+namespace Flambeau.Compile.Graphs;
+
+/// <summary>A tensor under <see cref="Trace"/>: a node of the graph.</summary>
+internal sealed class Traced(Trace trace, GraphNode node) : Lifted(trace, Trace.Placeholder)
+{
+    public GraphNode Node => node;
+    public override bool HoldsValue => false;
+}
+
+/// <summary>An operator, or a value it was given, that a graph of row programs has no place for (yet): it runs operator by operator.</summary>
+internal sealed class NotTraceableException(string reason) : Exception(reason);
+
+/// <summary>
+/// Records operators as nodes of a graph instead of running them. Equal nodes are one. The tape works on traced tensors as on any others, so the gradient of a traced function is more nodes of the same graph.
+/// </summary>
+internal sealed class Trace : Interpreter
+{
+    /// <summary>What a traced tensor stands for one level below: nothing that may be read.</summary>
+    internal static readonly Tensor Placeholder = Tensor.Empty(Shape.Scalar, DType.Float32);
+
+    readonly List<GraphNode> _nodes = [];
+    readonly Dictionary<(object, DType, Shape, string), GraphNode> _known = [];
+    readonly List<int> _axes = []; // union-find: an axis leads to another that it is one with, or to itself
+
+    public override string Name => "a compiled composite";
+
+    public IReadOnlyList<GraphNode> Nodes => _nodes;
+
+    /// <summary>A tensor that stands for input number <paramref name="index"/>.</summary>
+    public Tensor Input(int index, Shape shape, DType type)
+    {
+        var axes = new int[shape.Rank];
+        for (int i = 0; i < axes.Length; i++) axes[i] = shape.Sizes[i] == 1 ? -1 : NewAxis();
+        return Lift(Add(new Step.Input(index), [], shape, type, axes));
+    }
+
+    public static GraphNode NodeOf(Tensor x) => ((Traced)x.Level!).Node;
+
+    /// <summary>The one axis that stands for all that <paramref name="axis"/> was found to be one with.</summary>
+    public int Axis(int axis)
+    {
+        while (axis >= 0 && _axes[axis] != axis) axis = _axes[axis];
+        return axis;
+    }
+
+    public override Tensor Bind(Op op, ReadOnlySpan<Tensor> x)
+    {
+        var operands = new GraphNode[x.Length];
+        for (int i = 0; i < x.Length; i++) operands[i] = ReferenceEquals(x[i].Level?.Interpreter, this) ? NodeOf(x[i]) : Number(op, x[i]);
+        return Lift(op switch
+        {
+            ElementwiseOp map => Map(map, x, operands),
+            ReductionOp fold => Fold(fold, operands[0]),
+            CastOp cast => Cast(operands[0], cast.Type),
+            DetachOp => operands[0],
+            PermuteOp permute => Permute(permute, operands[0]),
+            ExpandOp expand => Expand(operands[0], ShapeOf(expand, x[0])),
+            ViewAsOp view => Reshape(operands[0], ShapeOf(view, x[0])),
+            ReshapeOp reshape => Reshape(operands[0], reshape.To),
+            _ => throw new NotTraceableException($"{op.Name} is not elementwise, a reduction or a change of shape"),
+        });
+    }
+
+    Tensor Lift(GraphNode node) => new(new Traced(this, node), node.Shape, node.Type);
+
+    GraphNode Number(Op op, Tensor x)
+    {
+        if (x.Level is not null || x.Numel != 1) throw new NotTraceableException($"{op.Name} takes a tensor of {x.Shape} that is no operand of the composite");
+        double value = x.ToArray<double>()[0];
+        if (x.DType == DType.Int64 && Math.Abs(value) > 1L << 52) throw new NotTraceableException($"{op.Name} takes a whole number beyond 2^52");
+        var axes = new int[x.Rank];
+        Array.Fill(axes, -1);
+        return Add(new Step.Number(value), [], x.Shape, x.DType, axes);
+    }
+
+    GraphNode Add(Step step, GraphNode[] operands, Shape shape, DType type, int[] axes)
+    {
+        object what = step switch { Step.Map(var op, _) => op, Step.Fold(var fold) => (fold.GetType(), string.Join(',', fold.Dims)), Step.Relabel => string.Join(',', axes), Step.Number(var value) => BitConverter.DoubleToInt64Bits(value), _ => step };
+        var key = (what, type, shape, string.Join(',', operands.Select(o => o.Id)));
+        if (_known.TryGetValue(key, out var known)) return known;
+        var node = new GraphNode(_nodes.Count, step, operands, shape, type, axes);
+        _nodes.Add(node);
+        return _known[key] = node;
+    }
+
+    GraphNode Cast(GraphNode x, DType type) => x.Type == type ? x : x.Step is Step.Number && type.IsFloatingPoint && x.Type != DType.Bool
+        ? Add(new Step.Number(Rounded(((Step.Number)x.Step).Value, type)), [], x.Shape, type, x.Axes)
+        : Add(new Step.Cast(), [x], x.Shape, type, x.Axes);
+
+    static double Rounded(double value, DType type) => Tensor.Full(Shape.Scalar, value, type).Item<double>();
+
+    GraphNode Map(ElementwiseOp op, ReadOnlySpan<Tensor> x, GraphNode[] operands)
+    {
+        if (op.IsInteger) throw new NotTraceableException($"{op.Name} works on whole numbers");
+        var (type, compute) = op.Types(x);
+        if (!compute.IsFloatingPoint) throw new NotTraceableException($"{op.Name} is computed in whole numbers here");
+        var shape = op.ResultShape(x);
+        var axes = new int[shape.Rank];
+        Array.Fill(axes, -1);
+        foreach (var operand in operands)
+            for (int i = 1; i <= operand.Shape.Rank; i++)
+                if (operand.Axes[^i] >= 0) axes[^i] = axes[^i] < 0 ? operand.Axes[^i] : Join(axes[^i], operand.Axes[^i]);
+        var converted = Array.ConvertAll(operands, o => Cast(o, compute));
+        var y = Add(new Step.Map(op, compute), converted, shape, op.Kernel.YieldsMask ? DType.Bool : compute, axes);
+        return Cast(y, type);
+    }
+
+    GraphNode Fold(ReductionOp op, GraphNode x)
+    {
+        if (!x.Type.IsFloatingPoint) throw new NotTraceableException($"{op.Name} of {x.Type.Name}");
+        var compute = ElementwiseOp.ComputeType(x.Type);
+        var axes = new List<int>();
+        for (int i = 0; i < x.Shape.Rank; i++)
+            if (Array.IndexOf(op.Dims, i) < 0) axes.Add(x.Axes[i]);
+            else if (op.KeepDim) axes.Add(-1);
+        var y = Add(new Step.Fold(op), [Cast(x, compute)], Shapes.Reduced(x.Shape, op.Dims, op.KeepDim), compute, [.. axes]);
+        return Cast(y, x.Type);
+    }
+
+    GraphNode Permute(PermuteOp op, GraphNode x)
+    {
+        // strides that name the dims tell where each went
+        var to = op.Map(new(x.Shape, [.. Enumerable.Range(0, x.Shape.Rank).Select(i => (long)i)], 0));
+        return Add(new Step.Relabel(), [x], to.Shape, x.Type, [.. to.Strides.Select(d => x.Axes[d])]);
+    }
+
+    GraphNode Expand(GraphNode x, Shape to)
+    {
+        var axes = new int[to.Rank];
+        for (int i = 1; i <= to.Rank; i++)
+        {
+            int axis = i <= x.Shape.Rank ? x.Axes[^i] : -1;
+            axes[^i] = axis < 0 && to.Sizes[^i] != 1 ? NewAxis() : axis;
+        }
+        return Add(new Step.Relabel(), [x], to, x.Type, axes);
+    }
+
+    // only dims of size 1 may come and go: anything else would cut an axis in pieces
+    GraphNode Reshape(GraphNode x, Shape to)
+    {
+        var axes = new int[to.Rank];
+        int from = 0;
+        for (int i = 0; i < axes.Length; i++)
+        {
+            axes[i] = -1;
+            if (to.Sizes[i] == 1) continue;
+            while (from < x.Shape.Rank && x.Shape.Sizes[from] == 1) from++;
+            if (from == x.Shape.Rank || x.Shape.Sizes[from] != to.Sizes[i]) throw new NotTraceableException($"a reshape from {x.Shape} to {to} cuts or joins dimensions");
+            axes[i] = x.Axes[from++];
+        }
+        return Add(new Step.Relabel(), [x], to, x.Type, axes);
+    }
+
+    static Shape ShapeOf(ViewOp op, Tensor x) => op.Map(new(x.Shape, x.Shape.ContiguousStrides, 0)).Shape;
+
+    int NewAxis()
+    {
+        _axes.Add(_axes.Count);
+        return _axes.Count - 1;
+    }
+
+    int Join(int x, int y)
+    {
+        (x, y) = (Axis(x), Axis(y));
+        int first = Math.Min(x, y);
+        _axes[Math.Max(x, y)] = first;
+        return first;
+    }
+}

@@ -1,0 +1,283 @@
+using System.Numerics;
+using Flambeau.Compile.Graphs;
+using Flambeau.Ops;
+
+namespace Flambeau.Compile.Loops;
+
+/// <summary>Cuts a graph's axes into rows and columns and lays its nodes out as a <see cref="RowProgram"/>.</summary>
+internal sealed class RowProgramBuilder
+{
+    readonly Trace _trace;
+    readonly IReadOnlyList<GraphNode> _outputs;
+    readonly IReadOnlyDictionary<GraphNode, int> _given; // nodes whose values are handed in, and as which input
+    readonly List<GraphNode> _nodes = [];           // what the outputs need, operands first
+    readonly List<int> _order = [];                 // axes, outermost first
+    readonly Dictionary<int, long> _sizes = [];     // of axes
+    ulong _all, _columns, _rows;                    // bit i: axis _order[i]
+
+    readonly List<RowValue> _values = [];
+    readonly List<Phase> _phases = [];              // of values
+    readonly List<Instruction>[] _code = [[], [], []];
+    readonly List<double> _constants = [];
+    readonly Dictionary<GraphNode, int> _valueOf = [];
+    int _rowSlots, _shared;
+
+    public RowProgramBuilder(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given) => (_trace, _outputs, _given) = (trace, outputs, given);
+
+    public RowProgram Build()
+    {
+        Collect();
+        OrderAxes();
+        CutAxes();
+        foreach (var node in _nodes) _valueOf[node] = ValueOf(node);
+        for (int i = 0; i < _outputs.Count; i++) Output(i);
+        AssignSlots(out int slots, out int widest);
+        return new()
+        {
+            RowSizes = [.. _order.Where((_, i) => (_rows >> i & 1) != 0).Select(a => _sizes[a])],
+            Rows = Product(_rows), Columns = Product(_columns), Values = [.. _values],
+            Before = [.. _code[0]], Body = [.. _code[1]], After = [.. _code[2]],
+            Outputs = [.. _outputs.Select(o => (o.Shape, o.Type))],
+            Constants = [.. _constants], Slots = slots, RowSlots = _rowSlots, Widest = widest, SharedColumns = _shared,
+        };
+    }
+
+    void Collect()
+    {
+        var seen = new HashSet<GraphNode>();
+        foreach (var output in _outputs) Visit(output);
+        _nodes.Sort((x, y) => x.Id.CompareTo(y.Id));
+
+        void Visit(GraphNode node)
+        {
+            if (!seen.Add(node)) return;
+            if (!_given.ContainsKey(node)) foreach (var operand in node.Operands) Visit(operand);
+            _nodes.Add(node);
+        }
+    }
+
+    // ---- axes ----
+
+    void OrderAxes()
+    {
+        foreach (var axis in _nodes.Select(AxesOf).MaxBy(a => a.Count)!) _order.Add(axis);
+        if (_order.Count is 0 or > 60) throw new NotTraceableException($"{_order.Count} loop axes");
+        _all = (1UL << _order.Count) - 1;
+        foreach (var node in _nodes)
+        {
+            int last = -1;
+            foreach (int axis in AxesOf(node))
+            {
+                int at = _order.IndexOf(axis);
+                if (at <= last) throw new NotTraceableException($"{node} has its dimensions in another order than the rest");
+                last = at;
+            }
+            for (int i = 0; i < node.Axes.Length; i++) if (node.Axes[i] >= 0) _sizes[_trace.Axis(node.Axes[i])] = node.Shape.Sizes[i];
+        }
+    }
+
+    List<int> AxesOf(GraphNode node)
+    {
+        var axes = new List<int>();
+        foreach (int axis in node.Axes) if (axis >= 0) axes.Add(_trace.Axis(axis));
+        return axes;
+    }
+
+    ulong Mask(GraphNode node)
+    {
+        ulong mask = 0;
+        foreach (int axis in AxesOf(node)) mask |= 1UL << _order.IndexOf(axis);
+        return mask;
+    }
+
+    // the axes that a fold sums over
+    ulong Folded(GraphNode node, ReductionOp op)
+    {
+        ulong mask = 0;
+        foreach (int d in op.Dims)
+            if (node.Operands[0].Axes[d] is >= 0 and var axis) mask |= 1UL << _order.IndexOf(_trace.Axis(axis));
+        return mask != 0 ? mask : throw new NotTraceableException($"{node} reduces dimensions of size 1");
+    }
+
+    long Product(ulong mask)
+    {
+        long product = 1;
+        for (int i = 0; i < _order.Count; i++) if ((mask >> i & 1) != 0) product *= _sizes[_order[i]];
+        return product;
+    }
+
+    void CutAxes()
+    {
+        var folds = new List<ulong>();
+        foreach (var node in _nodes) if (node.Step is Step.Fold(var op) && !_given.ContainsKey(node)) folds.Add(Folded(node, op));
+        bool Suffix(ulong mask) => BitOperations.IsPow2((_all & ~mask) + 1) && mask != 0;
+        if (folds.Count == 0) _columns = LongestRow(Suffix);
+        else if (folds.Find(f => f != _all && Suffix(f)) is not 0 and var row) _columns = row;
+        else if (folds.Find(f => f != _all && Suffix(_all & ~f)) is not 0 and var column) _columns = _all & ~column;
+        else _columns = _all;
+        _rows = _all & ~_columns;
+        if (!Suffix(_columns)) throw new NotTraceableException("reductions are neither along the last dimensions nor over all others");
+        foreach (ulong f in folds) if (f != _columns && f != _rows) throw new NotTraceableException("reductions run over different sets of dimensions");
+        foreach (var node in _nodes) if (!AllOrNone(node)) throw new NotTraceableException($"{node} varies over a part of a row's dimensions");
+        // one long row has no parallel form here
+        if (_rows == 0 && Product(_columns) > 32768) throw new NotTraceableException("one row of everything");
+    }
+
+    bool AllOrNone(GraphNode node) => (Mask(node) & _columns) == 0 || (Mask(node) & _columns) == _columns;
+
+    // pointwise: rows as short as is still efficient
+    ulong LongestRow(Func<ulong, bool> suffix)
+    {
+        ulong best = 0;
+        for (int from = _order.Count - 1; from >= 0; from--)
+        {
+            _columns = _all >> from << from;
+            if (!suffix(_columns) || !_nodes.TrueForAll(AllOrNone)) continue;
+            best = _columns;
+            if (Product(best) >= 512) break;
+        }
+        return best;
+    }
+
+    // ---- values and instructions ----
+
+    int ValueOf(GraphNode node)
+    {
+        if (_given.TryGetValue(node, out int index)) return Input(node, index);
+        switch (node.Step)
+        {
+            case Step.Number(var value):
+                _constants.Add(value);
+                return Add(Extent.Number, node.Type, Place.Constant, _constants.Count - 1, Phase.Before);
+            case Step.Relabel: return _valueOf[node.Operands[0]];
+            case Step.Fold(var op): return Fold(node, op);
+        }
+        int[] operands = [.. node.Operands.Select(o => _valueOf[o])];
+        var (extent, phase) = Join(operands);
+        int result = Add(extent, node.Type, phase);
+        _code[(int)phase].Add(node.Step is Step.Map(var map, var compute) ? new Instruction.Map(result, operands, map, compute) : new Instruction.Cast(result, operands[0]));
+        return result;
+    }
+
+    int Add(Extent extent, DType type, Place place, int index, Phase phase)
+    {
+        _values.Add(new(extent, type, place, index));
+        _phases.Add(phase);
+        return _values.Count - 1;
+    }
+
+    // of a computed value
+    int Add(Extent extent, DType type, Phase phase) => extent switch
+    {
+        Extent.Full => Add(extent, type, Place.Slot, -1, phase),
+        Extent.Row => Add(extent, type, Place.RowSlot, _rowSlots++, phase),
+        _ => Add(extent, type, Place.Shared, _shared++, phase),
+    };
+
+    (Extent, Phase) Join(int[] operands)
+    {
+        var extent = Extent.Number;
+        var phase = Phase.Before;
+        foreach (int v in operands)
+        {
+            extent |= _values[v].Extent; // Column and Row together are Full
+            if (_values[v].Extent <= Extent.Column && _phases[v] > phase) phase = _phases[v];
+        }
+        if (extent <= Extent.Column) return (extent, phase);
+        return phase == Phase.After ? throw new NotTraceableException("a sum over all rows is used by the rows again") : (extent, Phase.Rows);
+    }
+
+    int Input(GraphNode node, int index)
+    {
+        ulong mask = Mask(node);
+        var extent = (mask & _columns) == 0 ? (mask == 0 ? Extent.Number : Extent.Row) : (mask & _rows) == 0 && _rows != 0 ? Extent.Column : Extent.Full;
+        if (extent <= Extent.Column) return Add(extent, node.Type, Place.Input, index, Phase.Before);
+        if ((mask & _rows) == _rows) return Add(extent, node.Type, Place.Input, index, Phase.Rows);
+        int result = Add(extent, node.Type, Phase.Rows);
+        _code[1].Add(new Instruction.Gather(result, index, Steps(node)));
+        return result;
+    }
+
+    // of a contiguous input, along each of the rows' axes
+    long[] Steps(GraphNode node)
+    {
+        var steps = new List<long>();
+        for (int i = 0; i < _order.Count; i++)
+        {
+            if ((_rows >> i & 1) == 0) continue;
+            int dim = Array.FindIndex(node.Axes, a => a >= 0 && _trace.Axis(a) == _order[i]);
+            steps.Add(dim < 0 ? 0 : node.Shape.ContiguousStrides[dim]);
+        }
+        return [.. steps];
+    }
+
+    int Fold(GraphNode node, ReductionOp op)
+    {
+        var operand = node.Operands[0];
+        bool alongRow = Folded(node, op) == _columns;
+        // in the order of the eager reductions: trailing dims are a row, and leading ones are rows
+        bool adjacent = op.Dims[^1] - op.Dims[0] == op.Dims.Length - 1;
+        bool leads = operand.Shape.Sizes.AsSpan(0, op.Dims[0]).IndexOfAnyExcept(1) < 0;
+        if (!adjacent || (alongRow ? op.Dims[^1] != operand.Shape.Rank - 1 : !leads)) throw new NotTraceableException($"{node} has an order of its own");
+        int x = Spread(_valueOf[operand], Extent.Full);
+        if (!alongRow && Product(_rows) == 1) throw new NotTraceableException("no rows to reduce");
+        int result = alongRow ? Add(Extent.Row, node.Type, Phase.Rows) : Add(Extent.Column, node.Type, Phase.After);
+        _code[1].Add(alongRow ? new Instruction.FoldRow(result, x, op) : new Instruction.FoldRows(result, x, op));
+        return result;
+    }
+
+    int Spread(int value, Extent extent)
+    {
+        if (_values[value].Extent == extent) return value;
+        if (_phases[value] == Phase.After) throw new NotTraceableException("a sum over all rows is used by the rows again");
+        int result = Add(extent, _values[value].Type, Phase.Rows);
+        _code[1].Add(new Instruction.Spread(result, value));
+        return result;
+    }
+
+    // a result is computed in the output's own memory, if it is not there already
+    void Output(int index)
+    {
+        var node = _outputs[index];
+        ulong mask = Mask(node);
+        var extent = mask == _all ? Extent.Full : mask == _rows ? Extent.Row : mask == _columns ? Extent.Column
+            : throw new NotTraceableException($"output {node} has neither the rows nor the columns whole");
+        int value = _valueOf[node];
+        var (has, type, place, _) = _values[value];
+        if (has > extent) throw new NotTraceableException($"output {node} varies over more than its dimensions");
+        if (place is Place.Slot or Place.RowSlot && has == extent)
+        {
+            _values[value] = new(extent, type, Place.Output, index);
+            return;
+        }
+        var phase = extent == Extent.Column ? Phase.After : Phase.Rows;
+        if (phase == Phase.Rows && _phases[value] == Phase.After) throw new NotTraceableException("a sum over all rows is repeated for every row");
+        int result = Add(extent, type, Place.Output, index, phase);
+        _code[(int)phase].Add(new Instruction.Spread(result, value));
+    }
+
+    // ---- slots ----
+
+    // a slot is free again after the last instruction that reads its value
+    void AssignSlots(out int slots, out int widest)
+    {
+        var body = _code[1];
+        var lastUse = new int[_values.Count];
+        for (int i = 0; i < body.Count; i++) foreach (int v in body[i].Operands) lastUse[v] = i;
+        var free = new Stack<int>();
+        (slots, widest) = (0, 1);
+        for (int i = 0; i < body.Count; i++)
+        {
+            int result = body[i].Result;
+            if (_values[result] is { Place: Place.Slot } value)
+            {
+                if (!free.TryPop(out int slot)) slot = slots++;
+                _values[result] = value with { Index = slot };
+                widest = Math.Max(widest, value.Type.Size);
+            }
+            foreach (int v in body[i].Operands.Distinct())
+                if (lastUse[v] == i && _values[v] is { Place: Place.Slot, Index: >= 0 } done) free.Push(done.Index);
+            if (lastUse[result] == 0 && _values[result] is { Place: Place.Slot } unused && !body.Exists(b => b.Operands.Contains(result))) free.Push(unused.Index);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+using System.Runtime.CompilerServices;
+using Flambeau.Ops;
+using Flambeau.Runtime;
+using Flambeau.Scalars;
+
+namespace Flambeau.Compile.Loops;
+
+/// <summary>
+/// Runs a <see cref="RowProgram"/> with the loops of the eager kernels, an instruction at a time over a block of rows that stays in cache. It compiles nothing, so it also serves what runs ahead of time.
+/// </summary>
+internal static unsafe class RowRunner
+{
+    const int BlockBytes = 128 << 10; // what a block's values take: a share of the second-level cache
+    const int MaxTensors = 32;
+    const long PartElements = 16384;  // what a thread takes at a time, at least
+
+    /// <summary>The outputs of <paramref name="program"/> for contiguous <paramref name="inputs"/> of the shapes that it was made for.</summary>
+    public static Tensor[] Run(RowProgram program, Tensor[] inputs)
+    {
+        if (inputs.Length + program.Outputs.Length > MaxTensors) throw new NotSupportedException($"a fused composite has at most {MaxTensors} operands and results");
+        var outputs = new Tensor[program.Outputs.Length];
+        for (int i = 0; i < outputs.Length; i++) outputs[i] = Tensor.Empty(program.Outputs[i].Shape, program.Outputs[i].Type);
+        byte** tensors = stackalloc byte*[MaxTensors];
+        Pin(program, inputs, outputs, tensors, 0);
+        return outputs;
+    }
+
+    // pins managed storages one by one down the recursion, then runs
+    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] outputs, byte** tensors, int k)
+    {
+        if (k == inputs.Length + outputs.Length)
+        {
+            Run(program, tensors, tensors + inputs.Length);
+            return;
+        }
+        var x = k < inputs.Length ? inputs[k] : outputs[k - inputs.Length];
+        fixed (byte* p = x.Store!)
+        {
+            tensors[k] = p + x.Offset * x.DType.Size;
+            Pin(program, inputs, outputs, tensors, k + 1);
+        }
+        GC.KeepAlive(x);
+    }
+
+    static void Run(RowProgram program, byte** inputs, byte** outputs)
+    {
+        long blocks = program.Blocks, perPart = Math.Max(1, PartElements / program.Columns);
+        int parts = checked((int)(program.FoldsRows ? blocks : (program.Rows + perPart - 1) / perPart));
+        var job = new Job
+        {
+            Program = program, Inputs = inputs, Outputs = outputs, Parts = parts,
+            Shared = (byte*)Scratch.Rent(Scratch.Shared, program.SharedColumns * program.ColumnBytes + program.Constants.Length * 8),
+        };
+        FillConstants(program, job.Constants);
+        job.Whole(program.Before);
+        if (Team.Pays(program.Rows * program.Columns * program.Body.Length)) Team.Run(parts, ref job);
+        else for (int i = 0; i < parts; i++) job.Run(i);
+        job.Join();
+        job.Whole(program.After);
+    }
+
+    static void FillConstants(RowProgram program, byte* constants)
+    {
+        foreach (var value in program.Values)
+        {
+            if (value.Place != Place.Constant) continue;
+            double number = program.Constants[value.Index];
+            Conversion.Run(DType.Float64, &number, value.Type, constants + value.Index * 8, 1);
+        }
+    }
+
+    struct Job : IPart
+    {
+        public RowProgram Program;
+        public byte** Inputs, Outputs;
+        public byte* Shared;
+        public int Parts;
+
+        public readonly byte* Constants => Shared + Program.SharedColumns * Program.ColumnBytes;
+
+        /// <summary>Part <paramref name="part"/> of the rows, in blocks.</summary>
+        public readonly void Run(int part)
+        {
+            var p = Program;
+            long from = p.Rows * part / Parts, to = p.Rows * (part + 1) / Parts;
+            long rowBytes = Math.Max(1, p.Slots) * p.Columns * p.Widest;
+            long most = Math.Clamp(BlockBytes / rowBytes, 1, Math.Max(1, to - from));
+            byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, p.Slots * most * p.Columns * p.Widest + p.RowSlots * most * 8 + 64);
+            var block = new Block { Job = this, Slots = scratch, SlotBytes = most * p.Columns * p.Widest, RowSlots = scratch + (p.Slots * most * p.Columns * p.Widest + 63) / 64 * 64, RowSlotBytes = most * 8, Part = part };
+            foreach (var instruction in p.Body)
+                if (instruction is Instruction.FoldRows fold) fold.Op.Column(p.Values[fold.Result].Type, Partial(fold, part), Partial(fold, part), p.Columns, true);
+            for (long row = from; row < to; row += most)
+            {
+                block.First = row;
+                block.Count = Math.Min(most, to - row);
+                foreach (var instruction in p.Body) block.Run(instruction);
+            }
+        }
+
+        /// <summary>Instructions on numbers and columns alone.</summary>
+        public readonly void Whole(Instruction[] instructions)
+        {
+            var block = new Block { Job = this, Count = 1 };
+            foreach (var instruction in instructions) block.Run(instruction);
+        }
+
+        /// <summary>The partial sums of the blocks of rows become one.</summary>
+        public readonly void Join()
+        {
+            foreach (var instruction in Program.Body)
+                if (instruction is Instruction.FoldRows fold) fold.Op.Join(Program.Values[fold.Result].Type, Partial(fold, 0), Program.Blocks, Program.Columns);
+        }
+
+        public readonly byte* Partial(Instruction.FoldRows fold, int part)
+        {
+            var value = Program.Values[fold.Result];
+            return Shared + value.Index * Program.ColumnBytes + part * Program.Columns * value.Type.Size;
+        }
+    }
+
+    /// <summary>Where a value's rows begin, and how many bytes apart they are: 0 if all share one.</summary>
+    readonly struct Lines(byte* start, long step)
+    {
+        public readonly byte* Start = start;
+        public readonly long Step = step;
+    }
+
+    /// <summary>Rows that are worked on together.</summary>
+    ref struct Block
+    {
+        public Job Job;
+        public byte* Slots, RowSlots;
+        public long SlotBytes, RowSlotBytes, First, Count;
+        public int Part;
+
+        readonly Lines At(int value)
+        {
+            var p = Job.Program;
+            var v = p.Values[value];
+            long size = v.Type.Size, step = v.Extent switch { Extent.Full => p.Columns * size, Extent.Row => size, _ => 0 };
+            return v.Place switch
+            {
+                Place.Constant => new(Job.Constants + v.Index * 8, 0),
+                Place.Input => new(Job.Inputs[v.Index] + First * step, step),
+                Place.Output => new(Job.Outputs[v.Index] + First * step, step),
+                Place.Shared => new(Job.Shared + v.Index * p.ColumnBytes, 0),
+                Place.RowSlot => new(RowSlots + v.Index * RowSlotBytes, step),
+                _ => new(Slots + v.Index * SlotBytes, step),
+            };
+        }
+
+        // elements of a value that lie together for this block; a Number counts as one
+        readonly long Length(Extent extent) => extent switch { Extent.Full => Count * Job.Program.Columns, Extent.Row => Count, Extent.Column => Job.Program.Columns, _ => 1 };
+
+        public void Run(Instruction instruction)
+        {
+            switch (instruction)
+            {
+                case Instruction.Map map: Map(map); break;
+                case Instruction.Cast cast: Cast(cast); break;
+                case Instruction.Spread spread: Spread(spread); break;
+                case Instruction.Gather gather: Gather(gather); break;
+                case Instruction.FoldRow fold: FoldRow(fold); break;
+                case Instruction.FoldRows fold: FoldRows(fold); break;
+            }
+        }
+
+        [SkipLocalsInit]
+        readonly void Map(Instruction.Map map)
+        {
+            var values = Job.Program.Values;
+            var extent = values[map.Result].Extent;
+            var to = At(map.Result);
+            int n = map.Operands.Length;
+            byte** x = stackalloc byte*[n];
+            long* steps = stackalloc long[n];
+            uint scalars = 0;
+            bool together = true; // one call does the whole block
+            for (int k = 0; k < n; k++)
+            {
+                var operand = At(map.Operands[k]);
+                x[k] = operand.Start;
+                steps[k] = operand.Step;
+                var has = values[map.Operands[k]].Extent;
+                if (has == Extent.Number || has == Extent.Row && extent == Extent.Full) scalars |= 1u << k;
+                together &= has == extent || has == Extent.Number;
+            }
+            var kernel = map.Op.Kernel;
+            if (together)
+            {
+                kernel.Run(map.Compute, to.Start, x, Length(extent), scalars);
+                return;
+            }
+            byte* y = to.Start;
+            for (long row = 0; row < Count; row++, y += to.Step)
+            {
+                kernel.Run(map.Compute, y, x, Job.Program.Columns, scalars);
+                for (int k = 0; k < n; k++) x[k] += steps[k];
+            }
+        }
+
+        readonly void Cast(Instruction.Cast cast)
+        {
+            var from = Job.Program.Values[cast.Operand];
+            var to = Job.Program.Values[cast.Result];
+            Conversion.Run(from.Type, At(cast.Operand).Start, to.Type, At(cast.Result).Start, Length(to.Extent));
+        }
+
+        readonly void Spread(Instruction.Spread spread)
+        {
+            var values = Job.Program.Values;
+            var (has, extent, size) = (values[spread.Operand].Extent, values[spread.Result].Extent, values[spread.Result].Type.Size);
+            Lines from = At(spread.Operand), to = At(spread.Result);
+            if (has == extent)
+            {
+                Buffer.MemoryCopy(from.Start, to.Start, long.MaxValue, Length(extent) * size);
+                return;
+            }
+            long columns = extent == Extent.Row ? 1 : Job.Program.Columns;
+            byte* x = from.Start, y = to.Start;
+            for (long row = 0; row < Count; row++, x += from.Step, y += to.Step)
+                if (has == Extent.Column) Buffer.MemoryCopy(x, y, columns * size, columns * size);
+                else Fill(y, x, columns, size);
+        }
+
+        static void Fill(byte* to, byte* from, long count, int size)
+        {
+            if (size == 4) new Span<int>(to, checked((int)count)).Fill(*(int*)from);
+            else if (size == 8) new Span<long>(to, checked((int)count)).Fill(*(long*)from);
+            else if (size == 2) new Span<short>(to, checked((int)count)).Fill(*(short*)from);
+            else new Span<byte>(to, checked((int)count)).Fill(*from);
+        }
+
+        readonly void Gather(Instruction.Gather gather)
+        {
+            var p = Job.Program;
+            var value = p.Values[gather.Result];
+            var to = At(gather.Result);
+            long bytes = value.Extent == Extent.Full ? p.Columns * value.Type.Size : value.Type.Size;
+            byte* y = to.Start;
+            for (long row = 0; row < Count; row++, y += to.Step)
+            {
+                long rest = First + row, offset = 0;
+                for (int axis = p.RowSizes.Length - 1; axis >= 0; axis--)
+                {
+                    offset += rest % p.RowSizes[axis] * gather.Steps[axis];
+                    rest /= p.RowSizes[axis];
+                }
+                Buffer.MemoryCopy(Job.Inputs[gather.Input] + offset * value.Type.Size, y, bytes, bytes);
+            }
+        }
+
+        readonly void FoldRow(Instruction.FoldRow fold)
+        {
+            Lines from = At(fold.Operand), to = At(fold.Result);
+            var type = Job.Program.Values[fold.Result].Type;
+            byte* x = from.Start, y = to.Start;
+            for (long row = 0; row < Count; row++, x += from.Step, y += to.Step) fold.Op.Row(type, x, Job.Program.Columns, y);
+        }
+
+        readonly void FoldRows(Instruction.FoldRows fold)
+        {
+            var from = At(fold.Operand);
+            var type = Job.Program.Values[fold.Result].Type;
+            byte* acc = Job.Partial(fold, Part), x = from.Start;
+            for (long row = 0; row < Count; row++, x += from.Step) fold.Op.Column(type, acc, x, Job.Program.Columns, false);
+        }
+    }
+}

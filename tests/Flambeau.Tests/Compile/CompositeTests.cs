@@ -1,0 +1,180 @@
+using Flambeau.Ops;
+
+namespace Flambeau.Tests.Compile;
+
+/// <summary>A composite in one pass over rows has the bits of its operators one by one.</summary>
+public class CompositeTests
+{
+    static (Tensor Y, Tensor?[] Gradients) Run(Func<Tensor[], Tensor> f, Tensor[] x)
+    {
+        var leaves = Array.ConvertAll(x, t => t.DType.IsFloatingPoint ? t.Clone().Detach().RequiresGrad_() : t);
+        var y = f(leaves);
+        if (y.RequiresGrad) y.Backward(Tensor.RandN(y.Shape, y.DType, new Generator(5)));
+        return (y.Detach(), Array.ConvertAll(leaves, t => t.Grad));
+    }
+
+    static void Same(Tensor expected, Tensor actual, string what)
+    {
+        Assert.Equal(expected.Shape, actual.Shape);
+        Assert.Equal(expected.DType, actual.DType);
+        // bits, NaNs and signs of zeros included
+        var (a, b) = (Array.ConvertAll(expected.ToArray<double>(), BitConverter.DoubleToInt64Bits), Array.ConvertAll(actual.ToArray<double>(), BitConverter.DoubleToInt64Bits));
+        for (int i = 0; i < a.Length; i++) Assert.True(a[i] == b[i], $"{what}: element {i} is {BitConverter.Int64BitsToDouble(b[i]):R}, operator by operator {BitConverter.Int64BitsToDouble(a[i]):R}");
+    }
+
+    static void SameBits(string what, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
+    {
+        var (y, gradients) = Run(body, x);
+        var (fused, fusedGradients) = Run(t => Composite.Apply(what, body, attributes, t), x);
+        Same(y, fused, what);
+        for (int i = 0; i < x.Length; i++)
+        {
+            Assert.Equal(gradients[i] is null, fusedGradients[i] is null);
+            if (gradients[i] is { } g) Same(g, fusedGradients[i]!, $"{what}, gradient of operand {i}");
+        }
+    }
+
+    // x, weight, bias → a dozen operators around three reductions
+    static Tensor Dozen(Tensor[] t)
+    {
+        var (x, w, b) = (t[0], t[1], t[2]);
+        var c = x - x.Mean(-1, true);
+        var n = c * ((c * c).Mean(-1, true) + 1e-5).Rsqrt() * w + b;
+        var gate = (n * 0.5).Sigmoid() * n.Tanh();
+        return gate / (gate.Abs().Sum(-1, keepDim: true) + 1) + x.Relu();
+    }
+
+    [Fact]
+    public void A_dozen_operators_are_one_pass_forward_and_one_backward()
+    {
+        Tensor[] x = [Tensor.RandN([3, 5, 40]).RequiresGrad_(), Tensor.RandN([40]).RequiresGrad_(), Tensor.RandN([40]).RequiresGrad_()];
+        string text = Composite.Explain(Dozen, 0, x);
+        Assert.Contains("forward: 15 rows of 40", text);
+        Assert.Contains("backward: 15 rows of 40", text);
+        Assert.DoesNotContain("not fused", text);
+    }
+
+    [Theory]
+    [InlineData(DType.Float32), InlineData(DType.Float64), InlineData(DType.BFloat16), InlineData(DType.Float16)]
+    public void It_has_the_same_bits_in_every_type_and_at_odd_sizes(DType type)
+    {
+        foreach (var (rows, columns) in new[] { (1, 1), (1, 17), (33, 2), (70, 131), (5, 3000), (2, 33000) })
+        {
+            var g = new Generator((ulong)(rows * 1000 + columns));
+            SameBits("Dozen", Dozen, 0, Tensor.RandN([2, rows, columns], type, g), Tensor.RandN([columns], type, g), Tensor.RandN([columns], type, g));
+        }
+    }
+
+    [Fact]
+    public void Operands_with_strides_broadcasts_and_other_types_have_the_same_bits()
+    {
+        var g = new Generator(4);
+        var x = Tensor.RandN([6, 20, 8], generator: g);
+        SameBits("transposed", t => (t[0] - t[0].Amax(-1, true)).Exp(), 0, x.Transpose(0, 1));
+        SameBits("sliced", t => t[0] * t[0].Sum(-1, keepDim: true), 0, x.Slice(1, step: 2));
+        SameBits("mask", t => Tensor.Where(t[1].Gt(0), t[0].Softmax(-1), t[0]), 0, x, Tensor.RandN([20, 8], generator: g));
+        SameBits("row scalars", t => (t[0] * t[1]).Tanh().Sum(-1) , 0, x, Tensor.RandN([6, 20, 1], generator: g));
+        SameBits("one number", t => t[0] * t[1] + 2, 0, x, Tensor.RandN([], generator: g));
+        SameBits("double and half", t => (t[0] + t[1]).Exp(), 0, x.Double(), x.To(DType.BFloat16));
+    }
+
+    [Fact]
+    public void Many_rows_have_the_same_bits_at_any_number_of_threads()
+    {
+        var g = new Generator(6);
+        Tensor[] x = [Tensor.RandN([3000, 96], generator: g), Tensor.RandN([96], generator: g), Tensor.RandN([96], generator: g)];
+        int before = Settings.Threads;
+        try
+        {
+            foreach (int threads in new[] { 1, 2, 3 })
+            {
+                Settings.Threads = threads;
+                SameBits("Dozen", Dozen, 0, x);
+            }
+        }
+        finally { Settings.Threads = before; }
+    }
+
+    [Fact]
+    public void What_is_no_pass_over_rows_runs_operator_by_operator_and_says_why()
+    {
+        var x = Tensor.RandN([6, 8]);
+        Assert.Contains("not fused: MatMul", Composite.Explain(t => t[0].MatMul(t[0].T), 0, x));
+        SameBits("product", t => t[0].MatMul(t[0].T).Softmax(-1), 0, x);
+        SameBits("first dim", t => t[0].Softmax(0), 0, x);
+        SameBits("both dims", t => t[0].Softmax(0) + t[0].Softmax(1), 0, x);
+        SameBits("with its transpose", t => t[0] + t[0].T, 0, Tensor.RandN([7, 7]));
+        SameBits("everything", t => t[0] / t[0].Sum(), 0, x);
+    }
+
+    [Fact]
+    public void Attributes_and_shapes_have_programs_of_their_own()
+    {
+        static Tensor Power(Tensor x, double p) => Composite.Apply("Power", t => t[0].Abs().Pow(p) * t[0].Mean(-1, true), p, x);
+        var x = Tensor.RandN([4, 9]);
+        Same(x.Abs().Pow(2) * x.Mean(-1, true), Power(x, 2), "2");
+        Same(x.Abs().Pow(3) * x.Mean(-1, true), Power(x, 3), "3");
+        var longer = Tensor.RandN([4, 10]);
+        Same(longer.Abs().Pow(3) * longer.Mean(-1, true), Power(longer, 3), "another size");
+    }
+
+    [Fact]
+    public void Gradients_of_gradients_vmap_and_jvp_agree_with_the_body()
+    {
+        var g = new Generator(7);
+        Tensor[] x = [Tensor.RandN([4, 6], DType.Float64, g), Tensor.RandN([6], DType.Float64, g), Tensor.RandN([6], DType.Float64, g)];
+        Tensor Fused(Tensor[] t) => Composite.Apply("Dozen", Dozen, 0, t);
+        Tensor Second(Func<Tensor[], Tensor> f)
+        {
+            var leaf = x[0].Clone().RequiresGrad_();
+            var first = Autograd.Grad(f([leaf, x[1], x[2]]).Sin().Sum(), leaf, createGraph: true);
+            return Autograd.Grad((first * first).Sum(), leaf);
+        }
+        Assert.True((Second(Dozen) - Second(Fused)).Abs().Max().Item() < 1e-12);
+        Same(Autograd.Vmap(Dozen, x, [0, null, null]), Autograd.Vmap(Fused, x, [0, null, null]), "vmap");
+        var direction = Array.ConvertAll(x, t => Tensor.OnesLike(t));
+        Same(Autograd.Jvp(Dozen, x, direction).Tangent, Autograd.Jvp(Fused, x, direction).Tangent, "jvp");
+    }
+
+    // a random program over x [2, r, c], a weight [c], a number a row [2, r, 1] and one number
+    static Func<Tensor[], Tensor> Random(System.Random random, int nodes)
+    {
+        var steps = Enumerable.Range(0, nodes).Select(_ => (Op: random.Next(14), A: random.Next(1 << 20), B: random.Next(1 << 20))).ToArray();
+        return t =>
+        {
+            var values = t.ToList();
+            foreach (var (op, i, j) in steps)
+            {
+                var (a, b) = (values[i % values.Count], values[j % values.Count]);
+                values.Add(op switch
+                {
+                    0 => a + b, 1 => a - b, 2 => a * b, 3 => a / (b.Abs() + 1), 4 => a.Tanh(), 5 => (-a.Abs()).Exp(), 6 => a.Sigmoid(), 7 => a.Relu(), 8 => a.Maximum(b),
+                    9 => Tensor.Where(a.Lt(b), a, b * 0.5), 10 => a * 1.25 + 0.5, 11 => Row(a, x => x.Sum(-1, keepDim: true)) * 0.125, 12 => Row(a, x => x.Mean(-1, true)), _ => Row(a, x => x.Amax(-1, keepDim: true)),
+                });
+            }
+            return values[^1] + t[0];
+
+            // a row scalar has no row to reduce
+            static Tensor Row(Tensor a, Func<Tensor, Tensor> reduce) => a.Rank > 0 && a.Shape[^1] > 1 ? reduce(a) : a;
+        };
+    }
+
+    [Fact]
+    public void Random_composites_have_the_bits_of_their_operators()
+    {
+        int seed = Environment.TickCount;
+        var random = new System.Random(seed);
+        int fused = 0;
+        for (int k = 0; k < 300; k++)
+        {
+            var body = Random(random, random.Next(1, 30));
+            var type = random.Next(4) switch { 0 => DType.Float64, 1 => DType.BFloat16, _ => DType.Float32 };
+            long rows = random.Next(1, 40), columns = random.Next(5) == 0 ? random.Next(1, 3000) : random.Next(1, 70);
+            var g = new Generator((ulong)k);
+            Tensor[] x = [Tensor.RandN([2, rows, columns], type, g), Tensor.RandN([columns], type, g), Tensor.RandN([2, rows, 1], type, g), Tensor.RandN([], type, g)];
+            SameBits($"seed {seed}, composite {k}, {type} {rows} x {columns}", body, k, x);
+            if (Composite.Explain(body, k, x).Contains("forward:", StringComparison.Ordinal)) fused++;
+        }
+        Assert.True(fused > 250, $"seed {seed}: {fused} of 300 were fused");
+    }
+}
