@@ -59,7 +59,7 @@ public static class SafeTensors
         var shape = Shape.Create(e.Shape);
         byte* at = map.Pointer + dataStart + e.Begin;
         // older writers do not pad the header: elements then lie across their natural addresses and are copied
-        if ((nuint)at % (nuint)e.DType.Size == 0) return new(new Storage(at, e.End - e.Begin, map), shape, shape.ContiguousStrides, 0, e.DType);
+        if ((nuint)at % (nuint)e.DType.Size == 0) return new(new Storage(at, map), shape, null, 0, e.DType);
         var copy = Tensor.Empty(shape, e.DType);
         fixed (byte* to = copy.Store!) Buffer.MemoryCopy(at, to, e.End - e.Begin, e.End - e.Begin);
         return copy;

@@ -6,18 +6,22 @@ namespace Flambeau.Ops
     /// <summary>y[…] = x[…] with dimensions in another order.</summary>
     internal sealed class PermuteOp(int[] order) : ViewOp
     {
+        /// <summary>A matrix transposed.</summary>
+        public static readonly PermuteOp Matrix = new([1, 0]);
+
         public override string Name => "Permute";
 
         public override Layout Map(Layout x)
         {
-            var sizes = new long[order.Length];
+            Span<long> sizes = order.Length <= Shape.RankOnStack ? stackalloc long[order.Length] : new long[order.Length];
             var strides = new long[order.Length];
             for (int i = 0; i < order.Length; i++) (sizes[i], strides[i]) = (x.Shape.Sizes[order[i]], x.Strides[order[i]]);
-            return new(new Shape(sizes), strides, x.Offset);
+            return new(Shape.Of(sizes), strides, x.Offset);
         }
 
         protected override Tensor Adjoint(Tensor g, Shape shape)
         {
+            if (this == Matrix) return Apply(g);
             var inverse = new int[order.Length];
             for (int i = 0; i < order.Length; i++) inverse[order[i]] = i;
             return new PermuteOp(inverse).Apply(g);
@@ -68,7 +72,7 @@ namespace Flambeau.Ops
         /// <summary>The strides under which the elements of a layout read as <paramref name="to"/>; null if they need a copy.</summary>
         public static long[]? TryStrides(Shape from, long[] strides, Shape to)
         {
-            if (to.Count == 0) return to.ContiguousStrides;
+            if (to.Count == 0 || strides == from.ContiguousStrides) return to.ContiguousStrides;
             var result = new long[to.Rank];
             int d = to.Rank - 1;
             // groups of source dims that one stride walks, innermost first; each must be filled by whole target dims
@@ -133,9 +137,16 @@ namespace Flambeau.Ops
     internal sealed class SelectOp(int dim, long index) : ViewOp
     {
         public override string Name => "Select";
-        public override Layout Map(Layout x) => new(x.Shape.Without(dim), [.. x.Strides.Where((_, i) => i != dim)], x.Offset + index * x.Strides[dim]);
+        public override Layout Map(Layout x) => new(x.Shape.Without(dim), Without(x.Strides, dim), x.Offset + index * x.Strides[dim]);
         protected override Tensor Adjoint(Tensor g, Shape shape) => ScatterInto(g, shape);
         public override ViewOp ShiftedBy(long size) => new SelectOp(dim + 1, index);
+
+        static long[] Without(long[] strides, int dim)
+        {
+            var left = new long[strides.Length - 1];
+            for (int i = 0; i < left.Length; i++) left[i] = strides[i < dim ? i : i + 1];
+            return left;
+        }
     }
 
     /// <summary>The elements x[…, i, …, i + offset, …] of two dimensions, as a last dimension.</summary>
@@ -176,7 +187,9 @@ namespace Flambeau
             {
                 int a = x.Shape.Normalize(dim0, "Transpose"), b = x.Shape.Normalize(dim1, "Transpose");
                 if (a == b) return x;
-                var dims = Enumerable.Range(0, x.Rank).ToArray();
+                if (x.Rank == 2) return PermuteOp.Matrix.Apply(x);
+                var dims = new int[x.Rank];
+                for (int i = 0; i < dims.Length; i++) dims[i] = i;
                 (dims[a], dims[b]) = (b, a);
                 return new PermuteOp(dims).Apply(x);
             }
@@ -242,16 +255,17 @@ namespace Flambeau
             /// <summary>A view with size-1 dimensions repeated to <paramref name="shape"/>; −1 keeps a size; new dimensions may lead (PyTorch: <c>expand</c>).</summary>
             public Tensor Expand(params ReadOnlySpan<long> shape)
             {
-                var sizes = shape.ToArray();
+                Span<long> sizes = shape.Length <= Shape.RankOnStack ? stackalloc long[shape.Length] : new long[shape.Length];
+                shape.CopyTo(sizes);
                 int lead = sizes.Length - x.Rank;
-                if (lead < 0) throw Errors.Make("Expand", $"[{string.Join(", ", sizes)}] has fewer dims than the tensor", ("x", x));
+                if (lead < 0) throw Errors.Make("Expand", $"[{string.Join(", ", shape.ToArray())}] has fewer dims than the tensor", ("x", x));
                 for (int i = 0; i < sizes.Length; i++)
                 {
                     if (sizes[i] == -1 && i >= lead) sizes[i] = x.Shape.Sizes[i - lead];
                     if (i >= lead && x.Shape.Sizes[i - lead] != sizes[i] && x.Shape.Sizes[i - lead] != 1 || sizes[i] < 0)
                         throw Errors.Make("Expand", $"cannot expand to [{string.Join(", ", shape.ToArray())}]: only size 1 repeats, and dim {i} asks for {sizes[i]}", ("x", x));
                 }
-                return x.Expand(new Shape(sizes));
+                return x.Expand(Shape.Of(sizes));
             }
 
             /// <summary>As <c>Expand</c>, to a complete shape.</summary>
@@ -371,7 +385,8 @@ namespace Flambeau
                 else if (unknown < 0) unknown = i;
                 else throw Errors.Make(op, $"only one size may be -1, got [{string.Join(", ", shape.ToArray())}]", ("x", x));
             }
-            var sizes = shape.ToArray();
+            Span<long> sizes = shape.Length <= Shape.RankOnStack ? stackalloc long[shape.Length] : new long[shape.Length];
+            shape.CopyTo(sizes);
             if (unknown >= 0 && known == 0) throw Errors.Make(op, $"shape [{string.Join(", ", shape.ToArray())}]: the -1 could be any size beside a 0; state it", ("x", x));
             if (unknown >= 0) sizes[unknown] = x.Numel / known;
             var to = Shape.Create(sizes);

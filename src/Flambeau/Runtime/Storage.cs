@@ -12,46 +12,83 @@ internal sealed unsafe class Storage
     /// <summary>Up to here a managed array is cheaper than a counted native block (docs/design/memory.md).</summary>
     public const long ManagedLimit = 64 * 1024;
 
-    readonly byte[]? _array; // any array of primitives: only its data reference is used
-    byte* _native;
-    readonly object? _owner; // keeps wrapped memory alive, and frees it in its own finalizer
+    object? _memory; // an array of primitives, of which only the data reference is used, or a NativeBlock; null once given back
 
     /// <summary>Counts in-place writes: a saved tensor whose version moved is not what was saved.</summary>
     public int Version;
 
-    // who needs it: exact and guarded by the pool's lock for pooled storage; for managed memory counted up only, to know what was never shared
+    // who needs it: exact and guarded by the pool's lock for pooled storage; for managed memory whether there were one, two or more handles, and whether it was saved or may have been seen
     internal int Handles, Tape;
     internal readonly int SizeClass = -1;
 
+    Storage(object memory, int handles) => (_memory, Handles) = (memory, handles);
+
     /// <summary>Over an array that the program holds too.</summary>
-    public Storage(Array array, long bytes) : this(Unsafe.As<byte[]>(array), bytes) => Handles = 1;
+    public Storage(Array array) : this(array, handles: 1) { }
 
-    Storage(byte[] array, long bytes) => (_array, Bytes) = (array, bytes);
+    /// <summary>Over memory of another owner, which is kept alive and frees it in its own finalizer.</summary>
+    public Storage(void* memory, object owner) : this(new NativeBlock((byte*)memory, owner), handles: 1) { }
 
-    public Storage(void* memory, long bytes, object owner) { _native = (byte*)memory; Bytes = bytes; _owner = owner; Handles = 1; }
+    /// <summary>Over a block of the pool.</summary>
+    internal Storage(void* block, int sizeClass) : this(new NativeBlock((byte*)block, null), handles: 0) => SizeClass = sizeClass;
 
-    internal Storage(void* block, long bytes, int sizeClass) { _native = (byte*)block; Bytes = bytes; SizeClass = sizeClass; }
+    sealed class NativeBlock(byte* start, object? owner)
+    {
+        public byte* Start { get; } = start;
+        public object? Owner { get; } = owner;
+    }
 
-    public long Bytes { get; }
+    /// <summary>True if <see cref="StoragePool"/> counts who needs the memory.</summary>
     public bool IsPooled => SizeClass >= 0;
-    public bool IsReleased => IsPooled && _native == null;
+    public bool IsReleased => _memory is null;
+    /// <summary>Of pooled storage: the size of its block.</summary>
+    public long Bytes => StoragePool.BytesOf(SizeClass);
 
     /// <summary>A new storage of unspecified content.</summary>
     public static Storage Allocate(long bytes) =>
-        bytes <= ManagedLimit ? new(GC.AllocateUninitializedArray<byte>((int)Math.Max(bytes, 8)), bytes) : StoragePool.Lease(bytes);
+        bytes <= ManagedLimit ? new(SpareArrays.Take((int)Math.Max(bytes, 8)), handles: 0) : StoragePool.Lease(bytes);
 
     /// <summary>Lets <c>fixed (byte* p = storage)</c> pin managed memory; native memory never moves.</summary>
     public ref byte GetPinnableReference()
     {
-        if (_array is not null) return ref MemoryMarshal.GetArrayDataReference(_array);
-        if (_native == null) throw new ObjectDisposedException("Tensor", "The tensor's memory was given back by Dispose. Clone what must outlive it.");
-        return ref *_native;
+        var memory = _memory;
+        if (memory is NativeBlock block) return ref *block.Start;
+        if (memory is null) throw new ObjectDisposedException("Tensor", "The tensor's memory was given back by Dispose. Clone what must outlive it.");
+        return ref MemoryMarshal.GetArrayDataReference(Unsafe.As<byte[]>(memory));
     }
 
+    /// <summary>Takes a pooled block out; null if it was taken before.</summary>
     internal byte* TakeBlock()
     {
-        var block = _native;
-        _native = null;
-        return block;
+        var block = (NativeBlock?)_memory;
+        _memory = null;
+        return block is null ? null : block.Start;
+    }
+
+    // Of managed memory, without a lock. What is known is not written again: callers that share a weight would pass its cache line back and forth.
+    internal int CountHandle() => Handles < 3 ? ++Handles : Handles;
+
+    /// <summary>Of managed memory: whoever may need it, on any thread, it is the collector's.</summary>
+    internal void NeverReuse()
+    {
+        if (!IsPooled && Tape == 0) Tape = 1;
+    }
+
+    /// <summary>Of two handles that there ever were to managed memory, one is dead: true if that leaves the other alone.</summary>
+    internal bool LoseOneOfTwo()
+    {
+        if (IsPooled || Handles != 2 || Tape != 0) return false;
+        Handles = 1;
+        return true;
+    }
+
+    internal bool IsWorthRecycling => _memory is byte[] { Length: >= SpareArrays.Shortest };
+
+    /// <summary>Gives a managed array back that one dead handle alone referred to; what others may see stays.</summary>
+    internal void Recycle()
+    {
+        if (IsPooled || Handles != 1 || Tape != 0 || _memory is not byte[] array) return;
+        _memory = null;
+        SpareArrays.Give(array);
     }
 }

@@ -64,7 +64,7 @@ internal static unsafe class StoragePool
     }
 
     // the size of a class's blocks
-    static long BytesOf(int sizeClass)
+    internal static long BytesOf(int sizeClass)
     {
         int exponent = (sizeClass >> 2) + SmallestClassBits - 1;
         return (4L + (sizeClass & 3)) << (exponent - 2);
@@ -88,7 +88,7 @@ internal static unsafe class StoragePool
             }
         }
         if (block == 0) block = NewBlock(rounded);
-        return new((void*)block, rounded, sizeClass);
+        return new((void*)block, sizeClass);
     }
 
     // Equal offsets of several arrays within a page cost up to a third of the bandwidth: successive blocks start 576 bytes further into theirs.

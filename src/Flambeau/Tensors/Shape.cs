@@ -8,23 +8,46 @@ namespace Flambeau;
 public sealed class Shape : IReadOnlyList<long>, IEquatable<Shape>
 {
     internal static readonly Shape Scalar = new([]);
+    /// <summary>Up to this rank sizes are worked out on the stack.</summary>
+    internal const int RankOnStack = 32;
+
+    // Shapes recur from call to call, and being immutable are shared: the last one of each hash is remembered. Threads may overwrite each other's entries, which costs an allocation.
+    static readonly Shape?[] s_known = new Shape?[512];
 
     internal readonly long[] Sizes;
-    /// <summary>The strides of a contiguous tensor of this shape, in elements. Tensors share this array, so "same reference" proves contiguity.</summary>
-    internal readonly long[] ContiguousStrides;
+    long[]? _contiguousStrides;
 
     internal Shape(long[] sizes)
     {
         Sizes = sizes;
-        ContiguousStrides = new long[sizes.Length];
+        Count = 1;
+        foreach (var size in sizes) Count *= size;
+    }
+
+    /// <summary>A shape of checked sizes: the one that was made before, where it is still known.</summary>
+    internal static Shape Of(ReadOnlySpan<long> sizes)
+    {
+        if (sizes.Length == 0) return Scalar;
+        ulong hash = (ulong)sizes.Length;
+        foreach (long size in sizes) hash = (hash ^ (ulong)size) * 0x9E3779B97F4A7C15; // 2⁶⁴ ÷ the golden ratio
+        ref var known = ref s_known[hash >> 55];
+        if (known is { } shape && sizes.SequenceEqual(shape.Sizes)) return shape;
+        return known = new(sizes.ToArray());
+    }
+
+    /// <summary>The strides of a contiguous tensor of this shape, in elements.</summary>
+    internal long[] ContiguousStrides => _contiguousStrides ??= MakeContiguousStrides(Sizes);
+
+    static long[] MakeContiguousStrides(long[] sizes)
+    {
+        var strides = new long[sizes.Length];
         long stride = 1;
         for (int i = sizes.Length - 1; i >= 0; i--)
         {
-            ContiguousStrides[i] = stride;
+            strides[i] = stride;
             stride *= Math.Max(sizes[i], 1);
         }
-        Count = 1;
-        foreach (var size in sizes) Count *= size;
+        return strides;
     }
 
     /// <summary>A shape of the given sizes.</summary>
@@ -39,7 +62,7 @@ public sealed class Shape : IReadOnlyList<long>, IEquatable<Shape>
             try { count = checked(count * Math.Max(size, 1)); }
             catch (OverflowException) { throw Errors.Make("Shape", $"[{Text(sizes)}] has more than 2^63 elements"); }
         }
-        return new(sizes.ToArray());
+        return Of(sizes);
     }
 
     /// <summary>The number of dimensions (PyTorch: <c>x.dim()</c>).</summary>
@@ -68,24 +91,25 @@ public sealed class Shape : IReadOnlyList<long>, IEquatable<Shape>
 
     internal Shape With(int dim, long size)
     {
-        var sizes = ToArray();
+        Span<long> sizes = Rank <= RankOnStack ? stackalloc long[Rank] : new long[Rank];
+        Sizes.CopyTo(sizes);
         sizes[dim] = size;
-        return new(sizes);
+        return Of(sizes);
     }
 
     internal Shape Without(int dim)
     {
         if (Rank == 0) return this;
-        var sizes = new long[Rank - 1];
+        Span<long> sizes = Rank <= RankOnStack ? stackalloc long[Rank - 1] : new long[Rank - 1];
         for (int i = 0, j = 0; i < Rank; i++) if (i != dim) sizes[j++] = Sizes[i];
-        return sizes.Length == 0 ? Scalar : new(sizes);
+        return Of(sizes);
     }
 
     internal Shape Insert(int dim, long size)
     {
-        var sizes = new long[Rank + 1];
+        Span<long> sizes = Rank < RankOnStack ? stackalloc long[Rank + 1] : new long[Rank + 1];
         for (int i = 0, j = 0; i < sizes.Length; i++) sizes[i] = i == dim ? size : Sizes[j++];
-        return new(sizes);
+        return Of(sizes);
     }
 
     int IReadOnlyCollection<long>.Count => Rank;

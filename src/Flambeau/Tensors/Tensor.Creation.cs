@@ -17,7 +17,7 @@ public sealed partial class Tensor
     {
         var to = shape ?? new Shape([data.LongLength]);
         if (to.Count != data.LongLength) throw Errors.Make("FromArray", $"shape {to} has {to.Count} elements, the array {data.LongLength}");
-        return new(new Storage(data, data.LongLength * Unsafe.SizeOf<T>()), to, to.ContiguousStrides, 0, DTypes.Of<T>());
+        return new(new Storage(data), to, null, 0, DTypes.Of<T>());
     }
 
     /// <summary>A matrix with the elements of a rectangular array, copied.</summary>
@@ -34,7 +34,7 @@ public sealed partial class Tensor
         var to = shape ?? new Shape([data.Length]);
         if (to.Count != data.Length) throw Errors.Make("FromMemory", $"shape {to} has {to.Count} elements, the memory {data.Length}");
         var pin = new PinnedMemory(data.Pin());
-        return new(new Storage(pin.Pointer, (long)data.Length * sizeof(T), pin), to, to.ContiguousStrides, 0, DTypes.Of<T>());
+        return new(new Storage(pin.Pointer, pin), to, null, 0, DTypes.Of<T>());
     }
 
     sealed unsafe class PinnedMemory(MemoryHandle handle)
@@ -71,7 +71,7 @@ public sealed partial class Tensor
             case DType.Int64: Unsafe.WriteUnaligned(ref at, value.ToInt64()); break;
             default: Unsafe.WriteUnaligned(ref at, value.ToDouble()); break;
         }
-        return new(store, Shape.Scalar, Shape.Scalar.ContiguousStrides, 0, value.Type, isWrappedNumber: true);
+        return new(store, Shape.Scalar, null, 0, value.Type, isWrappedNumber: true);
     }
 
     // ---- filled ----

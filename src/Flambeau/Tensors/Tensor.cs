@@ -15,19 +15,20 @@ namespace Flambeau;
 public sealed partial class Tensor : IDisposable
 {
     internal readonly Storage? Store; // null for a tensor of a transform (Level is set)
-    internal readonly long[] Strides;
+    readonly long[]? _strides;        // null: contiguous
     internal readonly long Offset;
-    internal readonly Lifted? Level;  // null: concrete. Else whoever interprets operators on it
+    readonly object? _origin;         // Lifted for a tensor of a transform, else ViewOf for a view
     internal readonly bool IsWrappedNumber; // a Scalar operand: promotes by category only
     internal AutogradMeta? Meta;
-    internal ViewOf? View;
     readonly StoragePool.Watch? _watch;
+    bool _hasHeir;
 
-    internal Tensor(Storage store, Shape shape, long[] strides, long offset, DType type, bool isWrappedNumber = false)
+    /// <summary>A tensor on a storage, contiguous if no strides are given.</summary>
+    internal Tensor(Storage store, Shape shape, long[]? strides, long offset, DType type, bool isWrappedNumber = false)
     {
         Store = store;
         Shape = shape;
-        Strides = strides == shape.ContiguousStrides || IsContiguousLayout(shape, strides) ? shape.ContiguousStrides : strides;
+        if (strides is not null && !IsContiguousLayout(shape, strides)) _strides = strides;
         Offset = offset;
         DType = type;
         IsWrappedNumber = isWrappedNumber;
@@ -36,18 +37,27 @@ public sealed partial class Tensor : IDisposable
             _watch = StoragePool.AddHandle(this, store);
             Temporaries.Note(this);
         }
-        else store.Handles++;
+        else if (store.CountHandle() == 1 && store.IsWorthRecycling) Temporaries.Note(this);
     }
 
     internal Tensor(Lifted level, Shape shape, DType type)
     {
-        Level = level;
+        _origin = level;
         Shape = shape;
-        Strides = shape.ContiguousStrides;
         DType = type;
         IsWrappedNumber = level.Value.IsWrappedNumber;
         if (level.HoldsValue) Temporaries.NoteLifted();
     }
+
+    /// <summary>Null: concrete. Else whoever interprets operators on it.</summary>
+    internal Lifted? Level => Store is null ? Unsafe.As<Lifted>(_origin) : null;
+    /// <summary>Of a view: its base and the way there.</summary>
+    internal ViewOf? View
+    {
+        get => Store is null ? null : Unsafe.As<ViewOf>(_origin);
+        init => _origin = value;
+    }
+    internal long[] Strides => _strides ?? Shape.ContiguousStrides;
 
     /// <summary>The sizes of the dimensions.</summary>
     public Shape Shape { get; }
@@ -62,20 +72,25 @@ public sealed partial class Tensor : IDisposable
     /// <summary>The distance in elements between neighbours along each dimension (PyTorch: <c>x.stride()</c>).</summary>
     public ReadOnlySpan<long> Stride => Strides;
     /// <summary>True if elements lie in row-major order without gaps.</summary>
-    public bool IsContiguous => ReferenceEquals(Strides, Shape.ContiguousStrides);
+    public bool IsContiguous => _strides is null;
     /// <summary>Counts in-place changes of the memory behind this tensor and its views (PyTorch: <c>x._version</c>).</summary>
     public int Version => Store?.Version ?? 0;
 
     static bool IsContiguousLayout(Shape shape, long[] strides)
     {
         if (shape.Count == 0) return true;
-        for (int i = 0; i < strides.Length; i++)
-            if (strides[i] != shape.ContiguousStrides[i] && shape.Sizes[i] != 1) return false;
+        long stride = 1;
+        for (int i = strides.Length - 1; i >= 0; i--)
+        {
+            long size = shape.Sizes[i];
+            if (strides[i] != stride && size != 1) return false;
+            stride *= size;
+        }
         return true;
     }
 
     internal static Tensor Empty(Shape shape, DType type) =>
-        new(Storage.Allocate(shape.Count * type.Size), shape, shape.ContiguousStrides, 0, type);
+        new(Storage.Allocate(shape.Count * type.Size), shape, null, 0, type);
 
     /// <summary>The elements contiguously in a type, for a kernel: the tensor itself where possible, else a copy off the tape.</summary>
     internal Tensor Packed(DType type)
@@ -87,7 +102,7 @@ public sealed partial class Tensor : IDisposable
     }
 
     /// <summary>Another handle on the same elements, without history.</summary>
-    internal Tensor Alias() => new(Concrete("Alias"), Shape, Strides, Offset, DType);
+    internal Tensor Alias() => new(Concrete("Alias"), Shape, _strides, Offset, DType);
 
     /// <summary>The storage; a tensor inside a transform has none that user code may read.</summary>
     internal Storage Concrete(string operation) => Store ?? throw Errors.Make(operation,
@@ -98,6 +113,16 @@ public sealed partial class Tensor : IDisposable
     {
         if (_watch is not null) StoragePool.Drop(_watch);
     }
+
+    /// <summary>The framework's <see cref="Dispose"/>, of a tensor that no other code has seen: small memory goes back too, for the thread's next results.</summary>
+    internal void Discard()
+    {
+        if (_watch is not null) StoragePool.Drop(_watch);
+        else if (!_hasHeir) Store?.Recycle();
+    }
+
+    /// <summary>Leaves small memory to the only other handle that there ever was, as this one is dead; false if there is not exactly one.</summary>
+    internal bool TryBequeath() => _hasHeir = Store!.LoseOneOfTwo();
 
     // ---- reading values ----
 

@@ -1,175 +1,270 @@
+using System.Runtime.CompilerServices;
 using Flambeau.Ops;
 using Flambeau.Runtime;
 
 namespace Flambeau.Transforms;
 
-/// <summary>What the tape knows of a tensor. Shared by the tensor, its saved copies and its aliases; the tape never references a <see cref="Tensor"/> of the user's.</summary>
+/// <summary>What the tape knows of a tensor. Shared by the tensor, its saved copies and its aliases; the tape never references a <see cref="Tensor"/> of the user's whose memory is pooled.</summary>
 internal sealed class AutogradMeta
 {
-    /// <summary>Set on leaves only: the user asked for a gradient.</summary>
-    public bool RequiresGrad;
     /// <summary>The node that produced the tensor; null for a leaf.</summary>
     public Node? Node;
     public int Output;
-    /// <summary>A leaf's sink, made when first needed.</summary>
-    public Node? Sink;
-    public Tensor? Grad;
-    public bool RetainGrad;
-    public List<Func<Tensor, Tensor?>>? Hooks;
-    /// <summary>Of a leaf: called once its gradient of a backward pass is complete.</summary>
-    public List<Action<Tensor>>? AfterAccumulate;
     /// <summary>Of a view: the version of the memory that <see cref="Node"/> describes.</summary>
     public int NodeVersion;
+    /// <summary>Of a result during one backward pass: the sum of what has arrived so far.</summary>
+    public Tensor? Arrived;
+    Attached? _attached;
 
-    public bool NeedsGrad => RequiresGrad || Node is not null;
+    // leaves have it, results seldom
+    sealed class Attached
+    {
+        public bool RequiresGrad, RetainGrad;
+        public Node? Sink;
+        public Tensor? Grad;
+        public List<Func<Tensor, Tensor?>>? Hooks;
+        public List<Action<Tensor>>? AfterAccumulate;
+    }
+
+    Attached Own => _attached ??= new();
+
+    /// <summary>Set on leaves only: the user asked for a gradient.</summary>
+    public bool RequiresGrad { get => _attached is { RequiresGrad: true }; set => Own.RequiresGrad = value; }
+    /// <summary>A leaf's sink, made when first needed.</summary>
+    public Node Sink => Own.Sink ??= new Node(this);
+    public Tensor? Grad { get => _attached?.Grad; set => Own.Grad = value; }
+    public bool RetainGrad { get => _attached is { RetainGrad: true }; set => Own.RetainGrad = value; }
+    public List<Func<Tensor, Tensor?>>? Hooks { get => _attached?.Hooks; set => Own.Hooks = value; }
+    /// <summary>Of a leaf: called once its gradient of a backward pass is complete.</summary>
+    public List<Action<Tensor>>? AfterAccumulate { get => _attached?.AfterAccumulate; set => Own.AfterAccumulate = value; }
+
+    public bool NeedsGrad => Node is not null || RequiresGrad;
 }
 
 /// <summary>A view remembers its base and the way there, so that an in-place write through it becomes an operator on the base.</summary>
-internal sealed class ViewOf(Tensor root, ViewOp[] chain, bool recorded)
+/// <param name="root">The base.</param>
+/// <param name="before">The view that this is a view of; null if it is one of the base.</param>
+/// <param name="last">The last step.</param>
+/// <param name="recorded">False for a view made while recording was off.</param>
+internal sealed class ViewOf(Tensor root, ViewOf? before, ViewOp last, bool recorded)
 {
     public Tensor Root { get; } = root;
-    public ViewOp[] Chain { get; } = chain;
-    /// <summary>False for a view made while recording was off.</summary>
     public bool Recorded { get; } = recorded;
+
+    /// <summary>The steps from the base.</summary>
+    public ViewOp[] Chain() => before is null ? [last] : [.. before.Chain(), last];
+
+    /// <summary>A view of this view, which is <paramref name="tensor"/>; or of the tensor itself if that is none.</summary>
+    public static ViewOf Of(Tensor tensor, ViewOp op) =>
+        tensor.View is { } of ? new(of.Root, of, op, of.Recorded && GradMode.Enabled) : new(tensor, null, op, GradMode.Enabled);
 }
 
-/// <summary>A tensor kept for the backward pass: its memory by count, never its handle.</summary>
-internal sealed class Saved
+/// <summary>
+/// A tensor kept for the backward pass. Pooled memory is held by count, never by the user's handle, whose death must be noticed; of managed memory the collector takes care, and the tensor itself is kept.
+/// </summary>
+internal readonly struct Saved
 {
-    readonly Storage? _store;
-    readonly Tensor? _lifted; // tensors of a transform are kept as they are
-    readonly Shape _shape;
-    readonly long[] _strides;
-    readonly long _offset;
-    readonly DType _type;
+    readonly object? _kept; // a Tensor or a Held
     readonly int _version;
-    readonly AutogradMeta? _meta;
-    readonly StoragePool.Watch? _watch;
+    readonly bool _wasKnown; // to the tape
+
+    sealed class Held(Tensor x, Node holder)
+    {
+        public readonly StoragePool.Watch Watch = StoragePool.AddTape(holder, x.Store!);
+        public readonly Storage Store = x.Store!;
+        readonly long[] _strides = x.Strides;
+        readonly long _offset = x.Offset;
+        readonly AutogradMeta? _meta = x.Meta;
+        public readonly Shape Shape = x.Shape;
+        public readonly DType Type = x.DType;
+
+        public Tensor Open() => new(Store, Shape, _strides, _offset, Type) { Meta = _meta };
+    }
 
     public Saved(Tensor x, Node holder)
     {
-        (_shape, _strides, _offset, _type, _meta) = (x.Shape, x.Strides, x.Offset, x.DType, x.Meta);
-        if (x.Level is not null) { _lifted = x; return; }
-        _store = x.Store!;
-        _version = _store.Version;
-        if (_store.IsPooled) _watch = StoragePool.AddTape(holder, _store);
-        else _store.Tape++;
+        _kept = x;
+        _wasKnown = x.Meta is not null;
+        if (x.Store is not { } store) return; // a tensor of a transform
+        _version = store.Version;
+        if (store.IsPooled) _kept = new Held(x, holder);
+        else store.NeverReuse();
     }
 
-    public Tensor Unpack(Node node, string role)
+    Storage? Store => _kept is Tensor x ? x.Store : ((Held)_kept!).Store;
+
+    bool IsCurrent => Store is not { } store || store.Version == _version;
+
+    // a tensor that requires a gradient since it was saved is a constant here
+    Tensor Open() => _kept is not Tensor x ? ((Held)_kept!).Open() : x.Meta is null || _wasKnown || x.Level is not null ? x : x.Alias();
+
+    public Tensor Unpack(Node node, string role) => IsCurrent ? Open() : throw Modified(node, role);
+
+    public Tensor Unpack(Node node, int operand) => IsCurrent ? Open() : throw Modified(node, $"operand {operand}");
+
+    FlambeauException Modified(Node node, string role)
     {
-        if (_lifted is not null) return _lifted;
-        if (_store!.Version != _version) throw Tape.ModifiedError(node, role, _shape, _type, _version, _store.Version);
-        return new(_store, _shape, _strides, _offset, _type) { Meta = _meta };
+        var (shape, type) = _kept is Tensor x ? (x.Shape, x.DType) : (((Held)_kept!).Shape, ((Held)_kept).Type);
+        return Tape.ModifiedError(node, role, shape, type, _version, Store!.Version);
     }
 
     public void Release()
     {
-        if (_watch is not null) StoragePool.Drop(_watch);
+        if (_kept is Held held) StoragePool.Drop(held.Watch);
     }
+}
+
+/// <summary>What a node knows of one operand.</summary>
+internal struct Operand
+{
+    /// <summary>The node that its gradient flows into; null if none is wanted.</summary>
+    public Node? Node;
+    /// <summary>Which output of that node it is.</summary>
+    public int Output;
+    public DType Type;
+    public Shape Shape;
+    public Saved Saved;
 }
 
 /// <summary>One operator application on the tape, or (Op null) the sink of a leaf's gradient.</summary>
 internal sealed class Node
 {
-    static long s_sequence;
+    [ThreadStatic] static long t_sequence;
+    static readonly ConditionalWeakTable<Node, string> s_userLines = [];
 
     public readonly Op? Op;
-    public readonly Node?[] Inputs;
-    public readonly int[] InputOutputs; // which output of the input node
-    public readonly Shape[] InputShapes;
-    public readonly DType[] InputTypes;
-    /// <summary>Operators are pulled back latest first; an operand's node is always older than its user's.</summary>
+    /// <summary>
+    /// Operators are pulled back latest first. Each thread counts for itself, and past what it meets of other threads' nodes (Lamport 1978): an operand's node is older than its user's everywhere,
+    /// and no callers share a counter.
+    /// </summary>
     public readonly long Sequence;
-    /// <summary>A sink's leaf.</summary>
-    public readonly AutogradMeta? Leaf;
-    /// <summary>What hooks and retained gradients of each result hang on.</summary>
-    public readonly AutogradMeta[] Results;
-    /// <summary>Where the operator was called; known in anomaly mode.</summary>
-    public readonly string? UserLine;
 
-    static readonly int[] s_zeros = new int[64];
-    Saved?[]? _inputs;
-    Saved? _output;
+    readonly AutogradMeta _result; // the first result, or a sink's leaf
+    readonly AutogradMeta[]? _moreResults;
+    readonly Operand[] _operands;
+    Saved _output;
     bool _released;
-    internal Tensor?[]? Gradients; // of one backward pass
-    internal bool Reached;
+    internal bool Reached; // of one backward pass
     /// <summary>While set, a backward pass goes to this node and no further: a rule that differentiates a body anew stays within it.</summary>
     internal bool IsBoundary;
     Tensor?[]? _given;
 
     /// <summary>The sink of a leaf.</summary>
-    public Node(AutogradMeta leaf)
-    {
-        (Leaf, Results, Sequence) = (leaf, [leaf], Interlocked.Increment(ref s_sequence));
-        (Inputs, InputOutputs, InputShapes, InputTypes) = ([], [], [], []);
-    }
+    public Node(AutogradMeta leaf) => (_result, _operands) = (leaf, []);
 
     /// <summary>An operator with its operands and results.</summary>
-    public Node(Op op, ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor> results)
+    public Node(Op op, ReadOnlySpan<Tensor> x, params ReadOnlySpan<Tensor> results)
     {
         Op = op;
-        Inputs = new Node?[x.Length];
-        InputOutputs = x.Length <= s_zeros.Length ? s_zeros : new int[x.Length];
-        InputShapes = new Shape[x.Length];
-        InputTypes = new DType[x.Length];
+        _operands = new Operand[x.Length];
         uint saves = 0;
         for (int i = 0; i < x.Length; i++)
         {
-            (InputShapes[i], InputTypes[i]) = (x[i].Shape, x[i].DType);
+            ref var operand = ref _operands[i];
+            (operand.Shape, operand.Type) = (x[i].Shape, x[i].DType);
             if (!Tape.Wants(op, i, x[i])) continue;
-            Inputs[i] = Tape.NodeOf(x[i], out int output);
-            if (output != 0)
-            {
-                if (InputOutputs == s_zeros) InputOutputs = new int[x.Length];
-                InputOutputs[i] = output;
-            }
+            operand.Node = Tape.NodeOf(x[i], out operand.Output);
+            t_sequence = Math.Max(t_sequence, operand.Node.Sequence);
             saves |= op.SavesFor(i);
         }
         // not before: looking for an operand's node may make it anew, when the base of a view was written to
-        Sequence = Interlocked.Increment(ref s_sequence);
-        Results = new AutogradMeta[results.Length];
-        for (int i = 0; i < results.Length; i++)
-            Results[i] = results[i].Meta = new AutogradMeta { Node = this, Output = i, NodeVersion = results[i].Version };
+        Sequence = ++t_sequence;
+        _result = Produce(results[0], 0);
+        if (results.Length > 1) _moreResults = new AutogradMeta[results.Length - 1];
+        for (int i = 1; i < results.Length; i++) _moreResults![i - 1] = Produce(results[i], i);
         for (int i = 0; i < x.Length && i < 31; i++)
-            if ((saves >> i & 1) != 0) (_inputs ??= new Saved?[x.Length])[i] = new Saved(x[i], this);
-        if ((saves & Op.Output) != 0) _output = new Saved(results[0], this);
-        if (Autograd.AnomalyMode) UserLine = Errors.UserLine();
+            if ((saves >> i & 1) != 0) _operands[i].Saved = new(x[i], this);
+        if ((saves & Op.Output) != 0) _output = new(results[0], this);
+        if (Autograd.AnomalyMode && Errors.UserLine() is { } line) s_userLines.Add(this, line);
     }
+
+    AutogradMeta Produce(Tensor result, int output) => result.Meta = new() { Node = this, Output = output, NodeVersion = result.Version };
 
     public string Name => Op?.Name ?? "AccumulateGrad";
 
+    /// <summary>Where the operator was called; known in anomaly mode.</summary>
+    public string? UserLine => s_userLines.TryGetValue(this, out string? line) ? line : null;
+
+    /// <summary>A sink's leaf.</summary>
+    public AutogradMeta? Leaf => Op is null ? _result : null;
+
+    // ---- operands ----
+
+    public ReadOnlySpan<Operand> Inputs => _operands;
+    public ShapesOfInputs InputShapes => new(_operands);
+    public TypesOfInputs InputTypes => new(_operands);
+
+    public readonly ref struct ShapesOfInputs(ReadOnlySpan<Operand> operands)
+    {
+        readonly ReadOnlySpan<Operand> _operands = operands;
+        public int Length => _operands.Length;
+        public Shape this[int i] => _operands[i].Shape;
+    }
+
+    public readonly ref struct TypesOfInputs(ReadOnlySpan<Operand> operands)
+    {
+        readonly ReadOnlySpan<Operand> _operands = operands;
+        public DType this[int i] => _operands[i].Type;
+    }
+
     /// <summary>True if operand <paramref name="i"/> wants a gradient.</summary>
-    public bool Needs(int i) => Inputs[i] is not null;
+    public bool Needs(int i) => _operands[i].Node is not null;
 
     /// <summary>The saved operand.</summary>
-    public Tensor Input(int i) => _inputs is null ? throw Tape.ReleasedError(this) : _inputs[i]!.Unpack(this, $"operand {i}");
+    public Tensor Input(int i) => _released ? throw Tape.ReleasedError(this) : _operands[i].Saved.Unpack(this, i);
 
     /// <summary>The saved result.</summary>
-    public Tensor Output() => _output is null ? throw Tape.ReleasedError(this) : _output.Unpack(this, "result");
+    public Tensor Output() => _released ? throw Tape.ReleasedError(this) : _output.Unpack(this, "result");
 
     /// <summary>Hands over the gradient of operand <paramref name="i"/>.</summary>
     public void Give(int i, Tensor gradient) => _given![i] = gradient;
 
-    public Tensor?[] Pull()
+    // ---- results ----
+
+    /// <summary>How many results the operator has.</summary>
+    public int Results => 1 + (_moreResults?.Length ?? 0);
+
+    /// <summary>What hooks, retained gradients and the arriving gradient of a result hang on.</summary>
+    public AutogradMeta Result(int i) => i == 0 ? _result : _moreResults![i - 1];
+
+    // ---- one backward pass ----
+
+    /// <summary>Writes the gradients of the operands into <paramref name="given"/>, null where there is none.</summary>
+    public void Pull(Tensor?[] given)
     {
         if (_released) throw Tape.ReleasedError(this);
-        var given = _given = new Tensor?[Inputs.Length];
-        Op!.Pullback(this, Gradients!);
+        _given = given;
+        if (_moreResults is null) Op!.Pullback(this, _result.Arrived!);
+        else Op!.Pullback(this, [_result.Arrived, .. _moreResults.Select(r => r.Arrived)]);
         _given = null;
-        return given;
+    }
+
+    /// <summary>Forgets what a backward pass left.</summary>
+    public void Forget()
+    {
+        Reached = false;
+        for (int i = 0; i < Results; i++) Result(i).Arrived = null;
     }
 
     /// <summary>Frees what was saved: each node as it is consumed.</summary>
     public void Release()
     {
         _released = true;
-        if (_inputs is not null)
-            foreach (var saved in _inputs) saved?.Release();
-        _output?.Release();
-        (_inputs, _output) = (null, null);
+        foreach (ref var operand in _operands.AsSpan())
+        {
+            operand.Saved.Release();
+            operand.Saved = default;
+        }
+        _output.Release();
+        _output = default;
         Op?.Released();
     }
+}
+
+/// <summary>How an in-place operator writes its result into its target.</summary>
+internal interface IInPlaceWrite
+{
+    void Write(Tensor target, ReadOnlySpan<Tensor> operands);
 }
 
 /// <summary>Records operators and pulls gradients back through them: the one differentiation engine.</summary>
@@ -186,7 +281,7 @@ internal static class Tape
     /// <summary>Puts an application on the tape if any operand wants a gradient.</summary>
     public static Tensor Record(Op op, ReadOnlySpan<Tensor> x, Tensor y)
     {
-        if (WantsAny(op, x) && y.DType.IsFloatingPoint) _ = new Node(op, x, [y]);
+        if (WantsAny(op, x) && y.DType.IsFloatingPoint) _ = new Node(op, x, y);
         return y;
     }
 
@@ -196,7 +291,7 @@ internal static class Tape
         var meta = x.Meta!;
         if (x.View is { } view && x.Store is { } store && meta.NodeVersion != store.Version && view.Root.Meta is { NeedsGrad: true }) Regenerate(x, view);
         output = meta.Output;
-        return meta.Node ?? (meta.Sink ??= new Node(meta));
+        return meta.Node ?? meta.Sink;
     }
 
     // the base was written to through another view: what this view holds now is read from the base as it is now
@@ -204,7 +299,7 @@ internal static class Tape
     {
         var current = view.Root.Alias();
         current.Meta = view.Root.Meta;
-        foreach (var op in view.Chain)
+        foreach (var op in view.Chain())
         {
             var next = op.Run([current]);
             Record(op, [current], next);
@@ -219,13 +314,21 @@ internal static class Tape
     /// <paramref name="target"/> ← op(operands), where operands[0] is the target itself. The tape sees an out-of-place operator whose result lives in the target's memory;
     /// through a view, also the write of the view's elements into its base.
     /// </summary>
-    public static Tensor InPlace(Tensor target, Op op, ReadOnlySpan<Tensor> operands, Action<Tensor> write)
+    public static Tensor InPlace(Tensor target, Op op, ReadOnlySpan<Tensor> operands, Action<Tensor> write) => InPlace(target, op, operands, new WriteBy(write));
+
+    readonly struct WriteBy(Action<Tensor> write) : IInPlaceWrite
+    {
+        public void Write(Tensor target, ReadOnlySpan<Tensor> operands) => write(target);
+    }
+
+    /// <summary>As the form with a delegate.</summary>
+    public static Tensor InPlace<TWrite>(Tensor target, Op op, ReadOnlySpan<Tensor> operands, TWrite write) where TWrite : struct, IInPlaceWrite
     {
         bool record = GradMode.Enabled && (WantsAny(op, operands) || target.Meta is { NeedsGrad: true } || view(target)?.Root.Meta is { NeedsGrad: true });
         CheckWritable(target, op.Name, record);
         if (!record || !target.DType.IsFloatingPoint)
         {
-            write(target);
+            write.Write(target, operands);
             target.Store!.Version++;
             return target;
         }
@@ -239,11 +342,11 @@ internal static class Tape
         // a gradient that needs the old value of the target gets a copy of it
         if (SavesTarget(op, x)) before = Copy(before);
         for (int i = 0; i < x.Length; i++) if (ReferenceEquals(x[i], target)) x[i] = before;
-        write(target);
+        write.Write(target, operands);
         target.Store!.Version++;
         var after = target.Alias();
         var wanted = WantsAny(op, x);
-        if (wanted) _ = new Node(op, x, [after]);
+        if (wanted) _ = new Node(op, x, after);
         if (target.View is { } v) WriteThrough(target, v, after);
         else if (wanted) Adopt(target, after.Meta!);
         else target.Meta = null;
@@ -283,7 +386,7 @@ internal static class Tape
             before.Meta = new AutogradMeta { Node = node, Output = output };
         }
         if (before.Meta is null && after.Meta is null) return;
-        _ = new Node(new ViewWriteOp(view.Chain), [before, after], [written]);
+        _ = new Node(new ViewWriteOp(view.Chain()), [before, after], written);
         Adopt(root, written.Meta!);
         target.Meta ??= new();
         Regenerate(target, view);

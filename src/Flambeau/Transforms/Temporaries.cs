@@ -6,7 +6,7 @@ namespace Flambeau.Transforms;
 /// </summary>
 internal readonly ref struct Temporaries
 {
-    [ThreadStatic] static List<Tensor>? t_made; // pooled tensors made inside the scopes that are open
+    [ThreadStatic] static List<Tensor>? t_made; // tensors made inside the scopes that are open
     [ThreadStatic] static int t_open;
     [ThreadStatic] static object? t_kept;
 
@@ -21,7 +21,7 @@ internal readonly ref struct Temporaries
         return new(t_made.Count);
     }
 
-    /// <summary>Told of every tensor with pooled memory.</summary>
+    /// <summary>Told of every tensor with memory worth giving back.</summary>
     public static void Note(Tensor made)
     {
         if (t_open > 0) t_made!.Add(made);
@@ -41,11 +41,7 @@ internal readonly ref struct Temporaries
     }
 
     /// <summary>Several results; nulls are allowed.</summary>
-    public Tensor?[] Keep(Tensor?[] results)
-    {
-        t_kept = results;
-        return results;
-    }
+    public void Keep(Tensor?[] results) => t_kept = results;
 
     public void Dispose()
     {
@@ -61,7 +57,7 @@ internal readonly ref struct Temporaries
             {
                 if (t_open > 0) made[stays++] = t;
             }
-            else t.Dispose();
+            else t.Discard();
         }
         made.RemoveRange(stays, made.Count - stays);
     }

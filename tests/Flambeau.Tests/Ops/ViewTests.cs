@@ -161,4 +161,18 @@ public class ViewTests
                         Assert.True(expected(i, j, k) == actual[at], $"{copy.DType.Name} [{i}, {j}, {k}] of [{string.Join(", ", shape)}] is {actual[at]}, expected {expected(i, j, k)}");
         }
     }
+
+    [Fact]
+    public void Forty_dims_are_as_good_as_four()
+    {
+        var sizes = Enumerable.Repeat(1L, 40).ToArray();
+        (sizes[3], sizes[20], sizes[39]) = (2, 3, 4);
+        var x = Tensor.Arange(24).To(DType.Float32).Reshape(sizes);
+        var swapped = x.Transpose(3, 39); // the outermost with the innermost of three
+        var sum = swapped + swapped.Narrow(3, 1, 1).Expand(swapped.Shape.AsSpan());
+        var small = Tensor.Arange(24).To(DType.Float32).Reshape(2, 3, 4).Transpose(0, 2);
+        Assert.Equal((small + small.Narrow(0, 1, 1)).ToArray<float>(), sum.ToArray<float>());
+        Assert.Equal(small.Sum(0).ToArray<float>(), swapped.Sum(3).ToArray<float>());
+        Assert.Equal(41, sum.Unsqueeze(0).Rank);
+    }
 }

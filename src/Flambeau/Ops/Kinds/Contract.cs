@@ -68,10 +68,10 @@ internal sealed class ContractOp : MultilinearOp
             if (at >= 0 && a.Shape.Sizes[at] != b.Shape.Sizes[i])
                 throw Errors.Make(Name, $"inner sizes differ, {a.Shape.Sizes[at]} ≠ {b.Shape.Sizes[i]} (dim {at} of the left, dim {i} of the right)", ("left", a), ("right", b));
         }
-        var sizes = new long[_result.Length];
+        Span<long> sizes = stackalloc long[_result.Length];
         for (int i = 0; i < sizes.Length; i++)
             sizes[i] = _left.IndexOf(_result[i]) is >= 0 and var at ? a.Shape.Sizes[at] : b.Shape.Sizes[_right.IndexOf(_result[i])];
-        return new(sizes);
+        return Shape.Of(sizes);
     }
 
     /// <summary>The indices by role, each group in one fixed order: batch, rows and columns in the result's, the contracted ones in the left's.</summary>
@@ -106,6 +106,7 @@ internal sealed class ContractOp : MultilinearOp
     // what the dims of a tensor say of these labels
     static long[] Of(string group, string labels, long[] values)
     {
+        if (group.Length == 0) return [];
         var found = new long[group.Length];
         for (int i = 0; i < found.Length; i++) found[i] = values[labels.IndexOf(group[i])];
         return found;
@@ -138,10 +139,15 @@ internal sealed class ContractOp : MultilinearOp
             case DType.Float64: Products<double>(a, la, b, lb, target, lc, order); break;
             default: WholeNumbers(a, la, b, lb, target, lc, order); break;
         }
-        if (ReferenceEquals(target, c)) return;
-        var dims = order.Result.Select(l => lc.IndexOf(l)).ToArray();
-        var map = new PermuteOp(dims).Map(new(target.Shape, target.Strides, target.Offset));
-        Copy.Into(c, new Tensor(target.Store!, map.Shape, map.Strides, map.Offset, compute));
+        if (!ReferenceEquals(target, c)) CopyInOrder(target, lc, c, order.Result);
+    }
+
+    // the tensor's elements, its indices in another order
+    static void CopyInOrder(Tensor x, string labels, Tensor target, string order)
+    {
+        var dims = order.Select(l => labels.IndexOf(l)).ToArray();
+        var map = new PermuteOp(dims).Map(new(x.Shape, x.Strides, x.Offset));
+        Copy.Into(target, new Tensor(x.Store!, map.Shape, map.Strides, map.Offset, x.DType));
     }
 
     static unsafe void Products<T>(Tensor a, string la, Tensor b, string lb, Tensor c, string lc, IndexOrder order) where T : unmanaged
@@ -187,9 +193,7 @@ internal sealed class ContractOp : MultilinearOp
                 z[i * n + j] = sum;
             }
         string packed = order.Batch + order.Rows + order.Columns;
-        var made = Tensor.FromArray(z, new Shape([.. packed.Select(l => c.Shape.Sizes[lc.IndexOf(l)])]));
-        var map = new PermuteOp([.. lc.Select(l => packed.IndexOf(l))]).Map(new(made.Shape, made.Strides, made.Offset));
-        Copy.Into(c, new Tensor(made.Store!, map.Shape, map.Strides, map.Offset, DType.Int64));
+        CopyInOrder(Tensor.FromArray(z, new Shape([.. packed.Select(l => c.Shape.Sizes[lc.IndexOf(l)])])), packed, c, lc);
     }
 }
 

@@ -17,6 +17,13 @@ internal static unsafe class Copy
         fixed (byte* t = target.Concrete("Copy"))
         fixed (byte* s = source.Concrete("Copy"))
         {
+            if (target.Shape.Count <= Chunk && target.IsContiguous && source.IsContiguous && target.Shape.Equals(source.Shape))
+            {
+                Conversion.Run(source.DType, s + source.Offset * source.DType.Size, target.DType, t + target.Offset * target.DType.Size, target.Shape.Count);
+                GC.KeepAlive(target);
+                GC.KeepAlive(source);
+                return;
+            }
             var job = new Job
             {
                 Target = t + target.Offset * target.DType.Size, Source = s + source.Offset * source.DType.Size,
@@ -109,7 +116,7 @@ internal static unsafe class Copy
             if (n > 0 && ofA[n - 1] == a[d] * size && ofB[n - 1] == b[d] * size) (sizes[n - 1], ofA[n - 1], ofB[n - 1]) = (sizes[n - 1] * size, a[d], b[d]);
             else (sizes[n], ofA[n], ofB[n++]) = (size, a[d], b[d]);
         }
-        return (sizes[..n], ofA[..n], ofB[..n]);
+        return n == sizes.Length ? (sizes, ofA, ofB) : (sizes[..n], ofA[..n], ofB[..n]);
     }
 
     static readonly long[] s_one = [1];

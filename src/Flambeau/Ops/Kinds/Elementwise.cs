@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
 
@@ -85,13 +86,13 @@ public static class Elementwise
     public static Tensor Apply<TOp>(Tensor x, Tensor y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, y);
 
     /// <summary>Applies a binary operator to a tensor and a number.</summary>
-    public static Tensor Apply<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, Tensor.Wrap(y));
+    public static Tensor Apply<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, Numbers.Of(y));
 
     /// <summary>Applies a ternary operator; the operands broadcast.</summary>
     public static Tensor Apply<TOp>(Tensor x, Tensor y, Tensor z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, y, z);
 
     /// <summary>Applies a ternary operator to a tensor and two numbers.</summary>
-    public static Tensor Apply<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, Tensor.Wrap(y), Tensor.Wrap(z));
+    public static Tensor Apply<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, Numbers.Of(y), Numbers.Of(z));
 
     /// <summary>Applies an operator on whole numbers.</summary>
     public static Tensor ApplyInteger<TOp>(Tensor x) where TOp : struct, IIntegerUnary => IntegerUnaryOp<TOp>.Instance.Apply(x);
@@ -106,16 +107,38 @@ public static class Elementwise
     public static Tensor InPlace<TOp>(Tensor x, Tensor y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.ApplyInPlace(x, x, y);
 
     /// <summary>x ← op(x, y) in x's own memory.</summary>
-    public static Tensor InPlace<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.ApplyInPlace(x, x, Tensor.Wrap(y));
+    public static Tensor InPlace<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.ApplyInPlace(x, x, Numbers.Of(y));
 
     /// <summary>x ← op(x, y) on whole numbers in x's own memory; y broadcasts to x.</summary>
     public static Tensor InPlaceInteger<TOp>(Tensor x, Tensor y) where TOp : struct, IIntegerBinary => IntegerBinaryOp<TOp>.Instance.ApplyInPlace(x, x, y);
 
     /// <summary>x ← op(x, y, z) in x's own memory.</summary>
-    public static Tensor InPlace<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.ApplyInPlace(x, x, Tensor.Wrap(y), Tensor.Wrap(z));
+    public static Tensor InPlace<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.ApplyInPlace(x, x, Numbers.Of(y), Numbers.Of(z));
 
     /// <summary>x ← op(x, y, z) in x's own memory; y and z broadcast to x.</summary>
     public static Tensor InPlace<TOp>(Tensor x, Tensor y, Tensor z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.ApplyInPlace(x, x, y, z);
+}
+
+/// <summary>Numbers as operands that no user code sees, so that one tensor serves all uses of a number: a thread remembers its recent ones.</summary>
+internal static class Numbers
+{
+    const int Count = 32; // a power of two
+
+    [ThreadStatic] static (DType Type, long Bits, Tensor Number)[]? t_known;
+
+    public static Tensor Of(Scalar value)
+    {
+        // by bits: 0 and -0 differ
+        long bits = value.Type == DType.Float64 ? BitConverter.DoubleToInt64Bits(value.ToDouble()) : value.ToInt64();
+        var known = t_known ??= new (DType, long, Tensor)[Count];
+        ref var entry = ref known[(int)((ulong)(bits * 31 + (int)value.Type) * 0x9E3779B97F4A7C15 >> 32) & Count - 1];
+        if (entry.Number is null || entry.Type != value.Type || entry.Bits != bits)
+        {
+            entry = (value.Type, bits, Tensor.Wrap(value));
+            entry.Number.Store!.NeverReuse();
+        }
+        return entry.Number;
+    }
 }
 
 /// <summary>
@@ -217,14 +240,24 @@ internal abstract class ElementwiseOp : Op
             throw Errors.Make(Name + "_", $"the result has shape {ResultShape(x)}, which does not fit into the target's {target.Shape}; an in-place operator cannot broadcast its target", Named(x));
         if (Shapes.Overlaps(target)) throw Errors.Make(Name + "_", "several elements of the target share one place in memory (an expanded view); clone it first", ("target", target));
         Check(x);
-        var operands = x.ToArray();
-        return Tape.InPlace(target, this, x, t =>
-        {
-            for (int i = 1; i < operands.Length; i++)
-                if (Shapes.MayAlias(t, operands[i])) operands[i] = operands[i].Detached().Clone();
-            ElementwiseLoop.Run(Kernel, compute, t, operands);
-        });
+        return Tape.InPlace(target, this, x, new InPlaceWrite(this, compute));
     }
+
+    readonly struct InPlaceWrite(ElementwiseOp op, DType compute) : IInPlaceWrite
+    {
+        public void Write(Tensor target, ReadOnlySpan<Tensor> x)
+        {
+            var operands = new Operands();
+            x.CopyTo(operands);
+            for (int i = 1; i < x.Length; i++)
+                if (Shapes.MayAlias(target, operands[i])) operands[i] = operands[i].Detached().Clone();
+            ElementwiseLoop.Run(op.Kernel, compute, target, operands[..x.Length]);
+        }
+    }
+
+    /// <summary>Room for the operands of one application.</summary>
+    [InlineArray(ElementwiseLoop.MaxOperands)]
+    struct Operands { Tensor _first; }
 
     // ---- derivatives ----
 
@@ -307,11 +340,11 @@ internal abstract class ElementwiseOp : Op
         var d = Of(i);
         if (d.Constant is { } c) return c == 1 ? g : c == -1 ? -g : Tensor.ZerosLike(g);
         if (d.FromOutput) return d.Product.Value.Apply(node.Output(), g);
-        var operands = new Tensor[Arity + 1];
+        var operands = new Operands();
         // an operand that the derivative does not mention was not saved; g, of the result's shape, stands in
         for (int k = 0; k < Arity; k++) operands[k] = (d.Saves >> k & 1) != 0 ? node.Input(k) : g;
         operands[Arity] = g;
-        return d.Product.Value.Apply(operands);
+        return d.Product.Value.Apply(operands[..(Arity + 1)]);
     }
 
     public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y)

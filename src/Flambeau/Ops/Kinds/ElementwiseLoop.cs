@@ -10,7 +10,7 @@ namespace Flambeau.Ops;
 /// </summary>
 internal static unsafe class ElementwiseLoop
 {
-    const int MaxOperands = 8;
+    public const int MaxOperands = 8;
     const int Tile = 1024;     // elements: MaxOperands tiles of it fit L1 beside the streams
     const int Chunk = 16384;   // elements a part of the team takes at a time
     const int RowMinimum = 32; // below this a row's fixed cost exceeds that of gathering
@@ -96,13 +96,18 @@ internal static unsafe class ElementwiseLoop
         public int Operands;
         public uint Scalars;
         public int ElementSize, ResultSize;
-        public Layout[]? Layouts; // operands, then the result
-        public long Row;          // innermost collapsed size
+        public bool Tiled;
+        public Walks Walks;       // operands, then the result
+        public long* Collapsed;   // the sizes that all walk
+        public int Rank;
+
+        public readonly ReadOnlySpan<long> Sizes => new(Collapsed, Rank);
+        public readonly long Row => Rank == 0 ? 1 : Collapsed[Rank - 1];
 
         public readonly void Run(int part)
         {
-            if (Layouts is null) DirectPart(this, part);
-            else TiledPart(this, part);
+            if (Tiled) TiledPart(this, part);
+            else DirectPart(this, part);
         }
     }
 
@@ -136,63 +141,68 @@ internal static unsafe class ElementwiseLoop
 
     // ---- the general case ----
 
-    internal sealed class Layout
+    // how an operand or the result is walked: strides for the collapsed sizes, on the stack
+    struct Walk
     {
-        public required DType Type;
-        public required long[] Sizes;   // collapsed
-        public required long[] Strides;
+        public DType Type;
         public bool IsScalar, IsFlat;   // one element for all; contiguous over the whole iteration
-        public long Inner => Strides.Length == 0 ? 0 : Strides[^1];
+        public long* Start;
+        public int Rank;
+        public readonly ReadOnlySpan<long> Strides => new(Start, Rank);
+        public readonly long Inner => Rank == 0 ? 0 : Start[Rank - 1];
     }
+
+    [InlineArray(MaxOperands + 1)]
+    struct Walks { Walk _first; }
 
     static void RunTiled(ref Plan plan, Tensor y, ReadOnlySpan<Tensor> x)
     {
         plan.Operands = x.Length;
         plan.ElementSize = plan.Compute.Size;
         plan.ResultSize = y.DType.Size;
-        plan.Layouts = Collapse(y, x, plan.Compute);
-        plan.Row = plan.Layouts[^1].Sizes is { Length: > 0 } sizes ? sizes[^1] : 1;
-        int parts = (int)((plan.Count + Chunk - 1) / Chunk);
-        if (!Team.Pays(plan.Count)) for (int i = 0; i < parts; i++) plan.Run(i);
-        else Team.Run(parts, ref plan);
+        int room = (x.Length + 2) * y.Rank;
+        Span<long> memory = y.Rank <= Shape.RankOnStack ? stackalloc long[room] : new long[room];
+        fixed (long* collapsed = memory)
+        {
+            Collapse(ref plan, y, x, collapsed);
+            int parts = (int)((plan.Count + Chunk - 1) / Chunk);
+            if (!Team.Pays(plan.Count)) for (int i = 0; i < parts; i++) plan.Run(i);
+            else Team.Run(parts, ref plan);
+        }
     }
 
-    // merges neighbouring dims that every operand walks as one
-    static Layout[] Collapse(Tensor y, ReadOnlySpan<Tensor> x, DType compute)
+    // merges neighbouring dims that every operand walks as one: first the sizes, then a row of strides for each operand and the result
+    static void Collapse(ref Plan plan, Tensor y, ReadOnlySpan<Tensor> x, long* room)
     {
         var shape = y.Shape;
-        var strides = new long[x.Length + 1][];
-        for (int k = 0; k < x.Length; k++) strides[k] = Shapes.BroadcastStrides(x[k], shape);
-        strides[^1] = y.Strides;
-        var sizes = new long[shape.Rank];
-        var dims = new int[shape.Rank]; // the innermost of each group
-        int groups = 0;
-        for (int d = 0; d < shape.Rank; d++)
+        int rank = shape.Rank, rows = x.Length + 1, groups = 0;
+        long* sizes = room, strides = room + rank;
+        for (int d = 0; d < rank; d++)
         {
             long size = shape.Sizes[d];
             if (size == 1) continue;
-            if (groups > 0 && Merges(strides, dims[groups - 1], d, size)) (sizes[groups - 1], dims[groups - 1]) = (sizes[groups - 1] * size, d);
-            else (sizes[groups], dims[groups++]) = (size, d);
-        }
-        sizes = sizes[..groups];
-        var layouts = new Layout[strides.Length];
-        for (int k = 0; k < strides.Length; k++)
-        {
-            var own = new long[groups];
-            for (int i = 0; i < groups; i++) own[i] = strides[k][dims[i]];
-            layouts[k] = new()
+            bool merges = groups > 0;
+            for (int k = 0; k < rows; k++)
             {
-                Type = k == x.Length ? y.DType : x[k].Shape.Count == 1 ? compute : x[k].DType, Sizes = sizes, Strides = own,
-                IsScalar = !own.AsSpan().ContainsAnyExcept(0L), IsFlat = Strided.IsFlat(sizes, own),
-            };
+                // behind the groups so far: where this dim begins one, if it does
+                long stride = strides[k * rank + groups] = k < x.Length ? Shapes.BroadcastStride(x[k], shape, d) : y.Strides[d];
+                merges = merges && strides[k * rank + groups - 1] == stride * size;
+            }
+            if (!merges) { sizes[groups++] = size; continue; }
+            sizes[groups - 1] *= size;
+            for (int k = 0; k < rows; k++) strides[k * rank + groups - 1] = strides[k * rank + groups];
         }
-        return layouts;
-    }
-
-    static bool Merges(long[][] strides, int outer, int inner, long innerSize)
-    {
-        foreach (var s in strides) if (s[outer] != s[inner] * innerSize) return false;
-        return true;
+        plan.Collapsed = sizes;
+        (plan.Tiled, plan.Rank) = (true, groups);
+        for (int k = 0; k < rows; k++)
+        {
+            ref var walk = ref plan.Walks[k];
+            walk.Start = strides + k * rank;
+            walk.Rank = groups;
+            walk.Type = k == x.Length ? y.DType : x[k].Shape.Count == 1 ? plan.Compute : x[k].DType;
+            walk.IsScalar = !walk.Strides.ContainsAnyExcept(0L);
+            walk.IsFlat = Strided.IsFlat(plan.Sizes, walk.Strides);
+        }
     }
 
     static void TiledPart(in Plan plan, int part)
@@ -217,29 +227,29 @@ internal static unsafe class ElementwiseLoop
         uint scalars = 0;
         for (int k = 0; k < plan.Operands; k++)
         {
-            var layout = plan.Layouts![k];
+            ref readonly var walk = ref plan.Walks[k];
             byte* source = (byte*)plan.X[k], tile = scratch + k * Tile * 8;
-            bool plain = layout.Type == plan.Compute;
-            int size = layout.Type.Size;
-            if (layout.IsScalar || byRow && layout.Inner == 0)
+            bool plain = walk.Type == plan.Compute;
+            int size = walk.Type.Size;
+            if (walk.IsScalar || byRow && walk.Inner == 0)
             {
-                source += layout.IsScalar ? 0 : Place(layout, start) * size;
+                source += walk.IsScalar ? 0 : Strided.Offset(plan.Sizes, walk.Strides, start) * size;
                 if (plain) pointers[k] = source;
-                else { Conversion.Run(layout.Type, source, plan.Compute, tile, 1); pointers[k] = tile; }
+                else { Conversion.Run(walk.Type, source, plan.Compute, tile, 1); pointers[k] = tile; }
                 if (n > 1) scalars |= 1u << k;
                 continue;
             }
-            bool contiguous = layout.IsFlat || byRow && layout.Inner == 1;
+            bool contiguous = walk.IsFlat || byRow && walk.Inner == 1;
             if (contiguous)
             {
-                source += (layout.IsFlat ? start : Place(layout, start)) * size;
+                source += (walk.IsFlat ? start : Strided.Offset(plan.Sizes, walk.Strides, start)) * size;
                 if (plain) pointers[k] = source;
-                else { Conversion.Run(layout.Type, source, plan.Compute, tile, n); pointers[k] = tile; }
+                else { Conversion.Run(walk.Type, source, plan.Compute, tile, n); pointers[k] = tile; }
                 continue;
             }
             byte* gathered = plain ? tile : spare;
-            Strided.Gather(source, layout.Sizes, layout.Strides, size, start, n, gathered);
-            if (!plain) Conversion.Run(layout.Type, gathered, plan.Compute, tile, n);
+            Strided.Gather(source, plan.Sizes, walk.Strides, size, start, n, gathered);
+            if (!plain) Conversion.Run(walk.Type, gathered, plan.Compute, tile, n);
             pointers[k] = tile;
         }
         Store(plan, start, n, byRow, pointers, scalars, spare);
@@ -247,22 +257,19 @@ internal static unsafe class ElementwiseLoop
 
     static void Store(in Plan plan, long start, long n, bool byRow, byte** pointers, uint scalars, byte* spare)
     {
-        var layout = plan.Layouts![^1];
+        ref readonly var walk = ref plan.Walks[plan.Operands];
         var produced = plan.Kernel.YieldsMask ? DType.Bool : plan.Compute;
-        bool plain = layout.Type == produced, contiguous = layout.IsFlat || byRow && layout.Inner == 1;
-        byte* target = plan.Y + (contiguous ? layout.IsFlat ? start : Place(layout, start) : 0) * layout.Type.Size;
+        bool plain = walk.Type == produced, contiguous = walk.IsFlat || byRow && walk.Inner == 1;
+        byte* target = plan.Y + (contiguous ? walk.IsFlat ? start : Strided.Offset(plan.Sizes, walk.Strides, start) : 0) * walk.Type.Size;
         byte* computed = plain && contiguous ? target : spare;
         plan.Kernel.Run(plan.Compute, computed, pointers, n, scalars);
         if (computed == target) return;
         if (!plain)
         {
             byte* converted = contiguous ? target : spare + Tile * 8;
-            Conversion.Run(produced, computed, layout.Type, converted, n);
+            Conversion.Run(produced, computed, walk.Type, converted, n);
             computed = converted;
         }
-        if (!contiguous) Strided.Scatter(computed, plan.Y, layout.Sizes, layout.Strides, layout.Type.Size, start, n);
+        if (!contiguous) Strided.Scatter(computed, plan.Y, plan.Sizes, walk.Strides, walk.Type.Size, start, n);
     }
-
-    // the element offset of flat position i
-    static long Place(Layout layout, long i) => Strided.Offset(layout.Sizes, layout.Strides, i);
 }

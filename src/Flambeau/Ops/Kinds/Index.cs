@@ -23,9 +23,7 @@ internal abstract class ViewOp : MultilinearOp
     {
         var source = x[0];
         var to = Map(new(source.Shape, source.Strides, source.Offset));
-        var view = new Tensor(source.Store!, to.Shape, to.Strides, to.Offset, source.DType);
-        view.View = source.View is { } of ? new(of.Root, [.. of.Chain, this], of.Recorded && GradMode.Enabled) : new(source, [this], GradMode.Enabled);
-        return view;
+        return new(source.Store!, to.Shape, to.Strides, to.Offset, source.DType) { View = ViewOf.Of(source, this) };
     }
 
     public override void Pullback(Node node, Tensor g) => node.Give(0, Adjoint(g, node.InputShapes[0]));

@@ -41,7 +41,7 @@ public static class Reduction
 {
     /// <summary>Reduces the given dims (all if none are named).</summary>
     public static Tensor Apply<TOp>(Tensor x, ReadOnlySpan<int> dims, bool keepDim = false) where TOp : struct, IReduction =>
-        new ReduceOp<TOp>(Shapes.Dims(OpNames.Of<TOp>(), x.Shape, dims), keepDim).Apply(x);
+        ReduceOp<TOp>.Of(x.Shape, dims, keepDim).Apply(x);
 }
 
 /// <summary>A reduction with its dims, whatever its combination; and its loops over one row, for those who hold rows of their own.</summary>
@@ -69,7 +69,20 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims
     readonly int[] dims = dims;
     readonly bool keepDim = keepDim;
 
-    public override string Name { get; } = OpNames.Of<TOp>();
+    // over one dim, or over all: by far the usual ones are made once
+    static readonly ReduceOp<TOp>?[] s_one = new ReduceOp<TOp>?[2 * KnownRank], s_all = new ReduceOp<TOp>?[2 * KnownRank];
+    const int KnownRank = 8;
+
+    /// <summary>The reduction of a tensor of the given shape over the given dims; all if none are named.</summary>
+    public static ReduceOp<TOp> Of(Shape shape, ReadOnlySpan<int> dims, bool keepDim)
+    {
+        int kept = keepDim ? 1 : 0;
+        if (shape.Rank is 0 or >= KnownRank || dims.Length > 1) return new(Shapes.Dims(OpNames.Of<TOp>(), shape, dims), keepDim);
+        ref var known = ref dims.Length == 0 ? ref s_all[2 * shape.Rank + kept] : ref s_one[2 * shape.Normalize(dims[0], OpNames.Of<TOp>()) + kept];
+        return known ??= new(Shapes.Dims(OpNames.Of<TOp>(), shape, dims), keepDim);
+    }
+
+    public override string Name => OpNames.Of<TOp>();
 
     public override unsafe void Row(DType compute, byte* x, long n, byte* result) => ReduceLoop<TOp>.Row(compute, x, n, result);
     public override unsafe void Column(DType compute, byte* acc, byte* x, long n, bool start) => ReduceLoop<TOp>.Column(compute, acc, x, n, start);
@@ -128,47 +141,38 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
         var current = x;
         if (split < dims.Length || split == 0)
         {
-            var partial = trailing == 0 ? Shape.Scalar : new Shape(x.Shape.Sizes[..trailing]);
+            var partial = Shape.Of(x.Shape.Sizes.AsSpan(0, trailing));
             var y = Tensor.Empty(leading.Length == 0 ? shape : partial, leading.Length == 0 ? type : compute);
-            Rows(x.Packed(x.DType), partial.Count, x.Shape.Count == 0 ? Size(x.Shape, trailing) : x.Shape.Count / Math.Max(1, partial.Count), compute, y);
+            Rows(x.Packed(x.DType), partial.Count, x.Shape.Count == 0 ? Product(x.Shape.Sizes.AsSpan(trailing)) : x.Shape.Count / Math.Max(1, partial.Count), compute, y);
             current = y;
         }
         if (leading.Length == 0) return current;
         return Leading(current, leading, shape, type, compute);
     }
 
-    static long Size(Shape shape, int from)
-    {
-        long size = 1;
-        foreach (long s in shape.Sizes.AsSpan(from)) size *= s;
-        return size;
-    }
-
     // groups of adjacent reduced dims, innermost first; what lies between is kept
-    static Tensor Leading(Tensor x, int[] dims, Shape shape, DType type, DType compute)
+    static Tensor Leading(Tensor x, ReadOnlySpan<int> dims, Shape shape, DType type, DType compute)
     {
-        var sizes = x.Shape.Sizes.ToList();
         var current = x;
-        var remaining = dims.ToList();
-        while (remaining.Count > 0)
+        while (dims.Length > 0)
         {
-            int last = remaining[^1], first = last;
-            remaining.RemoveAt(remaining.Count - 1);
-            while (remaining.Count > 0 && remaining[^1] == first - 1) { first--; remaining.RemoveAt(remaining.Count - 1); }
-            long outer = Product(sizes, 0, first), count = Product(sizes, first, last + 1), inner = Product(sizes, last + 1, sizes.Count);
-            sizes.RemoveRange(first, last + 1 - first);
-            bool final = remaining.Count == 0;
-            var y = Tensor.Empty(final ? shape : new Shape([.. sizes]), final ? type : compute);
+            int last = dims[^1], first = last;
+            dims = dims[..^1];
+            while (dims.Length > 0 && dims[^1] == first - 1) { first--; dims = dims[..^1]; }
+            ReadOnlySpan<long> sizes = current.Shape.Sizes, before = sizes[..first], after = sizes[(last + 1)..];
+            long outer = Product(before), count = Product(sizes[first..(last + 1)]), inner = Product(after);
+            bool final = dims.Length == 0;
+            var y = Tensor.Empty(final ? shape : Shape.Of([.. before, .. after]), final ? type : compute);
             Columns(current.Packed(current.DType), outer, count, inner, compute, y);
             current = y;
         }
         return current;
     }
 
-    static long Product(List<long> sizes, int from, int to)
+    static long Product(ReadOnlySpan<long> sizes)
     {
         long product = 1;
-        for (int i = from; i < to; i++) product *= sizes[i];
+        foreach (long size in sizes) product *= size;
         return product;
     }
 
@@ -203,7 +207,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             };
             // chunk results in the compute type; one of them a row is the row's result
             bool direct = chunks == 1 && y.DType == compute;
-            using var results = direct ? null : Tensor.Empty(new Shape([rows * chunks]), compute);
+            var results = direct ? null : Tensor.Empty(Shape.Of([rows * chunks]), compute);
             fixed (byte* pr = (results ?? y).Store!)
             {
                 job.Results = pr;
@@ -215,6 +219,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
                 for (long r = 0; r < rows && chunks > 1; r++) Unsafe.CopyBlockUnaligned(pr + r * compute.Size, pr + r * chunks * compute.Size, (uint)compute.Size);
                 Conversion.Run(compute, pr, y.DType, py + y.Offset * y.DType.Size, rows);
             }
+            results!.Discard();
         }
         GC.KeepAlive(x);
         GC.KeepAlive(y);
@@ -339,7 +344,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
                 Strips = (inner + Strip - 1) / Strip, Add = ColumnFunction(compute),
             };
             bool direct = blocks == 1 && y.DType == compute;
-            using var results = direct ? null : Tensor.Empty(new Shape([outer * blocks * inner]), compute);
+            var results = direct ? null : Tensor.Empty(Shape.Of([outer * blocks * inner]), compute);
             fixed (byte* pr = (results ?? y).Store!)
             {
                 job.Results = pr;
@@ -355,6 +360,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
                     Conversion.Run(compute, block, y.DType, py + (y.Offset + o * inner) * y.DType.Size, inner);
                 }
             }
+            results!.Discard();
         }
         GC.KeepAlive(x);
         GC.KeepAlive(y);

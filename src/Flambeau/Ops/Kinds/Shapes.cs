@@ -11,7 +11,7 @@ internal static class Shapes
         badDim = 0;
         if (x.Equals(y)) return x;
         int rank = Math.Max(x.Rank, y.Rank);
-        var sizes = new long[rank];
+        Span<long> sizes = rank <= Shape.RankOnStack ? stackalloc long[rank] : new long[rank];
         bool isX = x.Rank == rank, isY = y.Rank == rank;
         for (int i = 1; i <= rank; i++)
         {
@@ -22,7 +22,7 @@ internal static class Shapes
             isY &= sizes[^i] == b;
         }
         // one of the two is usually the result: shapes are shared
-        return isX ? x : isY ? y : new Shape(sizes);
+        return isX ? x : isY ? y : Shape.Of(sizes);
     }
 
     public static Shape Broadcast(string op, params ReadOnlySpan<Shape> shapes)
@@ -38,9 +38,15 @@ internal static class Shapes
     {
         if (ReferenceEquals(x.Shape, shape)) return x.Strides;
         var strides = new long[shape.Rank];
-        int lead = shape.Rank - x.Rank;
-        for (int i = 0; i < x.Rank; i++) strides[lead + i] = x.Shape.Sizes[i] == 1 && shape.Sizes[lead + i] != 1 ? 0 : x.Strides[i];
+        for (int d = 0; d < strides.Length; d++) strides[d] = BroadcastStride(x, shape, d);
         return strides;
+    }
+
+    /// <summary>One of <see cref="BroadcastStrides"/>.</summary>
+    public static long BroadcastStride(Tensor x, Shape shape, int dim)
+    {
+        int own = dim - (shape.Rank - x.Rank);
+        return own < 0 || x.Shape.Sizes[own] == 1 && shape.Sizes[dim] != 1 ? 0 : x.Strides[own];
     }
 
     /// <summary>Sums a gradient of a broadcast result down to the operand's shape: the adjoint of broadcasting.</summary>
@@ -48,10 +54,11 @@ internal static class Shapes
     {
         if (g.Shape.Equals(shape)) return g;
         int lead = g.Rank - shape.Rank;
-        var dims = new List<int>();
-        for (int i = 0; i < lead; i++) dims.Add(i);
-        for (int i = 0; i < shape.Rank; i++) if (shape.Sizes[i] == 1 && g.Shape.Sizes[lead + i] != 1) dims.Add(lead + i);
-        var sum = dims.Count == 0 ? g : g.Sum([.. dims], keepDim: true);
+        Span<int> dims = g.Rank <= Shape.RankOnStack ? stackalloc int[g.Rank] : new int[g.Rank];
+        int count = 0;
+        for (int i = 0; i < lead; i++) dims[count++] = i;
+        for (int i = 0; i < shape.Rank; i++) if (shape.Sizes[i] == 1 && g.Shape.Sizes[lead + i] != 1) dims[count++] = lead + i;
+        var sum = count == 0 ? g : g.Sum(dims[..count], keepDim: true);
         return sum.Shape.Equals(shape) ? sum : sum.Reshape(shape);
     }
 
@@ -72,11 +79,11 @@ internal static class Shapes
     {
         int rank = keepDim ? shape.Rank : shape.Rank - dims.Length;
         if (rank == 0) return Shape.Scalar;
-        var sizes = new long[rank];
+        Span<long> sizes = rank <= Shape.RankOnStack ? stackalloc long[rank] : new long[rank];
         for (int i = 0, j = 0; i < shape.Rank; i++)
             if (!dims.Contains(i)) sizes[j++] = shape.Sizes[i];
             else if (keepDim) sizes[j++] = 1;
-        return new(sizes);
+        return Shape.Of(sizes);
     }
 
     /// <summary>True if two index positions name one element: an expanded view.</summary>

@@ -6,7 +6,7 @@ namespace Flambeau.Ops;
 internal static unsafe class Strided
 {
     /// <summary>The element offset of flat row-major position <paramref name="i"/>.</summary>
-    public static long Offset(long[] sizes, long[] strides, long i)
+    public static long Offset(ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, long i)
     {
         long offset = 0;
         for (int d = sizes.Length - 1; d >= 0; d--)
@@ -19,7 +19,7 @@ internal static unsafe class Strided
     }
 
     /// <summary>Copies the elements at flat positions [start, start + n) of a strided array to contiguous memory.</summary>
-    public static void Gather(byte* source, long[] sizes, long[] strides, int size, long start, long n, byte* target)
+    public static void Gather(byte* source, ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, int size, long start, long n, byte* target)
     {
         foreach (var run in new Runs(sizes, strides, start, n))
         {
@@ -29,7 +29,7 @@ internal static unsafe class Strided
     }
 
     /// <summary>Copies contiguous elements to flat positions [start, start + n) of a strided array.</summary>
-    public static void Scatter(byte* source, byte* target, long[] sizes, long[] strides, int size, long start, long n)
+    public static void Scatter(byte* source, byte* target, ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, int size, long start, long n)
     {
         foreach (var run in new Runs(sizes, strides, start, n))
         {
@@ -77,12 +77,14 @@ internal static unsafe class Strided
     /// <summary>The runs along the innermost dimension that cover a range of flat positions.</summary>
     ref struct Runs
     {
-        readonly long[] _sizes, _strides;
+        readonly ReadOnlySpan<long> _sizes, _strides;
         long _position, _left;
 
-        public Runs(long[] sizes, long[] strides, long start, long n)
+        public Runs(ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, long start, long n)
         {
-            (_sizes, _strides, _position, _left) = (sizes, strides, start, n);
+            _sizes = sizes;
+            _strides = strides;
+            (_position, _left) = (start, n);
             Current = default;
         }
 
@@ -102,7 +104,7 @@ internal static unsafe class Strided
     }
 
     /// <summary>True if the strides are those of a row-major array of these sizes.</summary>
-    public static bool IsFlat(long[] sizes, long[] strides)
+    public static bool IsFlat(ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides)
     {
         long expected = 1;
         for (int d = sizes.Length - 1; d >= 0; d--)
