@@ -25,6 +25,8 @@ public interface IElementwise : IOperator
     static virtual int Conditions => 0;
     /// <summary>False if bool operands alone are refused: <c>Sub</c>, <c>Neg</c>.</summary>
     static virtual bool AllowsBool => true;
+    /// <summary>True if numbers and 0-dim operands are rounded to the common type like all operands; false for <c>Mul</c>, <c>Div</c> and their like, which round their result alone.</summary>
+    static virtual bool RoundsScalars => true;
     /// <summary>Where samples draw their operands from: an interval inside the domain, away from poles.</summary>
     static virtual (double Low, double High) Domain => (-2, 2);
     /// <summary>What samples pass as the parameters: PyTorch's defaults.</summary>
@@ -135,6 +137,7 @@ internal abstract class ElementwiseOp : Op
     public virtual int Conditions => 0;
     public virtual bool IsInteger => false;
     public virtual bool AllowsBool => true;
+    public virtual bool RoundsScalars => true;
 
     /// <summary>Refuses values that have no result, before anything is written.</summary>
     protected virtual void Check(ReadOnlySpan<Tensor> x) { }
@@ -154,8 +157,8 @@ internal abstract class ElementwiseOp : Op
     public sealed override bool IsDifferentiable(int operand) =>
         operand >= Conditions && operand < Arity - Parameters && Promotion != Promotion.Bool && !IsInteger;
 
-    /// <summary>The type that the result has, and the type that it is computed in.</summary>
-    internal (DType Result, DType Compute) Types(ReadOnlySpan<Tensor> x)
+    /// <summary>The type that the result has, and the type common to the operands.</summary>
+    internal (DType Result, DType Common) Types(ReadOnlySpan<Tensor> x)
     {
         var common = Promote.ResultType(x[Conditions..]);
         if (IsInteger && common.IsFloatingPoint)
@@ -163,7 +166,24 @@ internal abstract class ElementwiseOp : Op
         if (common == DType.Bool && !AllowsBool)
             throw Errors.Make(Name, "is not defined on bool; use LogicalNot, LogicalXor or cast with To(DType.Int64)", Named(x));
         if (Promotion == Promotion.IntToFloat && !common.IsFloatingPoint) common = DType.Float32;
-        return (Promotion == Promotion.Bool ? DType.Bool : common, ComputeType(common));
+        return (Promotion == Promotion.Bool ? DType.Bool : common, common);
+    }
+
+    // What is computed in a type wider than the common one must not see more of an operand than the common one holds. Only 0-dim operands and long integers can be finer.
+    // A number beside whole ones is whole, and stays what it is: −2 is less than any uint8.
+    ReadOnlySpan<Tensor> InCommonType(ReadOnlySpan<Tensor> x, DType common)
+    {
+        if (ComputeType(common) == common) return x;
+        Tensor[]? rounded = null;
+        for (int k = Conditions; k < Arity - Parameters; k++)
+        {
+            bool finer = x[k].Rank > 0 ? common.IsFloatingPoint && x[k].DType is DType.Int16 or DType.Int32 or DType.Int64
+                : x[k].DType != common && RoundsScalars && !(x[k].IsWrappedNumber && !common.IsFloatingPoint);
+            if (!finer) continue;
+            rounded ??= x.ToArray();
+            Copy.Into(rounded[k] = Tensor.Empty(x[k].Shape, common), x[k]);
+        }
+        return rounded ?? x;
     }
 
     internal static DType ComputeType(DType type) => type switch
@@ -198,11 +218,12 @@ internal abstract class ElementwiseOp : Op
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
         if (IsPlainBinary && ElementwiseLoop.TryRunSmall(Kernel, x[0], x[1]) is { } small) return small;
-        var (type, compute) = Types(x);
+        var (type, common) = Types(x);
         var shape = ResultShape(x);
+        x = InCommonType(x, common);
         Check(x);
         var y = Tensor.Empty(shape, type);
-        ElementwiseLoop.Run(Kernel, compute, y, x);
+        ElementwiseLoop.Run(Kernel, ComputeType(common), y, x);
         return y;
     }
 
@@ -210,19 +231,19 @@ internal abstract class ElementwiseOp : Op
     public Tensor ApplyInPlace(Tensor target, params ReadOnlySpan<Tensor> x)
     {
         if (target.Level is not null || Interpreter.InCharge(x) is not null) return Lifting.InPlace(this, target, x);
-        var (type, compute) = Types(x);
+        var (type, common) = Types(x);
         if (type > target.DType && (type.IsFloatingPoint && !target.DType.IsFloatingPoint || target.DType == DType.Bool))
             throw Errors.Make(Name + "_", $"the result has type {type.Name}, which cannot be stored in a {target.DType.Name} tensor; cast the target first or use the out-of-place form", Named(x));
         if (!ResultShape(x).Equals(target.Shape))
             throw Errors.Make(Name + "_", $"the result has shape {ResultShape(x)}, which does not fit into the target's {target.Shape}; an in-place operator cannot broadcast its target", Named(x));
         if (Shapes.Overlaps(target)) throw Errors.Make(Name + "_", "several elements of the target share one place in memory (an expanded view); clone it first", ("target", target));
-        Check(x);
-        var operands = x.ToArray();
+        var operands = InCommonType(x, common).ToArray();
+        Check(operands);
         return Tape.InPlace(target, this, x, t =>
         {
             for (int i = 1; i < operands.Length; i++)
                 if (Shapes.MayAlias(t, operands[i])) operands[i] = operands[i].Detached().Clone();
-            ElementwiseLoop.Run(Kernel, compute, t, operands);
+            ElementwiseLoop.Run(Kernel, ComputeType(common), t, operands);
         });
     }
 
@@ -355,6 +376,7 @@ internal abstract class ElementwiseOp : Op
         : ExprOp($"{of.Name}Backward{(of.Arity > 1 ? operand : "")}", product, fromOutput ? 2 : of.Arity + 1, kernel)
     {
         public override int Conditions => fromOutput ? 0 : of.Conditions;
+        public override bool RoundsScalars => of.RoundsScalars;
     }
 }
 
@@ -406,6 +428,7 @@ internal sealed class BinaryOp<TOp> : ElementwiseOp where TOp : struct, IBinary
 
     public override Promotion Promotion => TOp.Promotion;
     public override bool AllowsBool => TOp.AllowsBool;
+    public override bool RoundsScalars => TOp.RoundsScalars;
     public override int Parameters => TOp.Parameters;
     public override int Conditions => TOp.Conditions;
     public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1));
@@ -427,6 +450,7 @@ internal sealed class TernaryOp<TOp> : ElementwiseOp where TOp : struct, ITernar
 
     public override Promotion Promotion => TOp.Promotion;
     public override bool AllowsBool => TOp.AllowsBool;
+    public override bool RoundsScalars => TOp.RoundsScalars;
     public override int Parameters => TOp.Parameters;
     public override int Conditions => TOp.Conditions;
     public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1), Expr.Input(2));
