@@ -1,7 +1,7 @@
 namespace Flambeau.Tests.Ops;
 
-/// <summary>Operators on tensors without dimensions, without elements, and on what leaves the range of half precision.</summary>
-public class EmptyAndZeroDimTests
+/// <summary>Operators at the edges: tensors without dimensions or elements, what leaves the range of half precision, the origin.</summary>
+public class EdgeTests
 {
     [Fact]
     public void A_zero_dim_tensor_is_one_row()
@@ -109,6 +109,16 @@ public class EmptyAndZeroDimTests
         var nothing = Tensor.Zeros([0, 2], DType.Int64);
         Assert.Throws<FlambeauException>(() => nothing.OneHot(0));
         Assert.Equal([0, 2, 3], nothing.OneHot(3).Shape.ToArray());
+    }
+
+    [Fact]
+    public void The_angle_of_the_origin_has_the_gradient_0()
+    {
+        Tensor y = Tensor.FromArray(new[] { 0.0, 1.0 }), x = Tensor.Zeros([2], DType.Float64);
+        (x.RequiresGrad, y.RequiresGrad) = (true, true);
+        y.Atan2(x).Sum().Backward();
+        Assert.Equal([0, 0], y.Grad!.ToArray<double>());
+        Assert.Equal([0, -1], x.Grad!.ToArray<double>());
     }
 
     [Fact]
