@@ -93,7 +93,7 @@ internal sealed class Draw(int seed)
     public Number Number()
     {
         var category = Of(DType.Bool, DType.Int64, DType.Int64, DType.Float64, DType.Float64, DType.Float64);
-        return new(category, category switch { DType.Bool => Next(2), DType.Int64 => Next(-3, 5), _ => Next(-40, 60) / 16.0 });
+        return new(category, category switch { DType.Bool => Next(2), DType.Int64 => Next(-3, 5), _ => Chance(0.2) ? Of(0.1, -0.3, 1.7, 2.3) : Next(-40, 60) / 16.0 });
     }
 
     // ---- operands ----
