@@ -231,6 +231,7 @@ namespace Flambeau
             public Tensor RepeatInterleave(long times, int? dim = null)
             {
                 if (times < 0) throw Errors.Make("RepeatInterleave", $"cannot repeat {times} times", ("x", x));
+                if (dim is { } named) x.Shape.Normalize(named, "RepeatInterleave");
                 if (dim is null || x.Rank == 0) return x.Reshape(-1).RepeatInterleave(times, 0);
                 int d = x.Shape.Normalize(dim.Value, "RepeatInterleave");
                 var apart = x.Unsqueeze(d + 1);
@@ -241,6 +242,7 @@ namespace Flambeau
             /// <summary>Each position i along <paramref name="dim"/> times[i] times in a row; null flattens first (PyTorch: <c>repeat_interleave</c> with a tensor). The size of the result depends on the values of <paramref name="times"/>.</summary>
             public Tensor RepeatInterleave(Tensor times, int? dim = null)
             {
+                if (dim is { } named) x.Shape.Normalize(named, "RepeatInterleave");
                 if (dim is null || x.Rank == 0) return x.Reshape(-1).RepeatInterleave(times, 0);
                 int d = x.Shape.Normalize(dim.Value, "RepeatInterleave");
                 Dense.CheckIndexType("RepeatInterleave", times);

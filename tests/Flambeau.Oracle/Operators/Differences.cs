@@ -18,6 +18,7 @@ internal static class Differences
     [
         // ---- Flambeau takes what PyTorch refuses, and gives what PyTorch gives for the same after a cast or an expansion ----
         new(["Mm", "Bmm", "Mv", "Dot"], Difference.Refused, (c, _) => c.Operands[0].Type != c.Operands[1].Type, "mixed types promote", Promoted),
+        new(["Mm", "Bmm", "Mv", "Dot"], Difference.Form, (c, _) => c.Operands[0].Type != c.Operands[1].Type && c.Operands.Any(o => o.Shape.Contains(0)), "mixed types promote; PyTorch takes them where there is nothing to sum", Promoted),
         new(["Sub", "Sub_"], Difference.Refused, (c, k) => c.Operands.Any(o => o.Type == DType.Bool) && k.Text.Contains("with a bool tensor"), "only a difference that would be bool is refused",
             c => With(c, t => [t[0].dtype == torch.ScalarType.Bool ? t[0].to(torch.result_type(t[0], t[1])) : t[0], t[1].dtype == torch.ScalarType.Bool ? t[1].to(torch.result_type(t[0], t[1])) : t[1]])),
         new(["Sub a number"], Difference.Refused, MixesBool, "only a difference that would be bool is refused", c => c with { Theirs = t => [Unbool(t[0], c.Number!).sub(Unbool(c.Number!))] }),
