@@ -40,6 +40,8 @@ namespace Flambeau.Ops
     public readonly struct Mul : IBinary
     {
         /// <inheritdoc/>
+        public static bool RoundsScalars => false;
+        /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static S Body<S>(S x, S y) where S : IReal<S> => x * y;
     }
@@ -47,6 +49,8 @@ namespace Flambeau.Ops
     /// <summary>x ÷ y, in floating point.</summary>
     public readonly struct Div : IBinary
     {
+        /// <inheritdoc/>
+        public static bool RoundsScalars => false;
         /// <inheritdoc/>
         public static Promotion Promotion => Promotion.IntToFloat;
         /// <inheritdoc/>
@@ -109,6 +113,8 @@ namespace Flambeau.Ops
     /// <summary>The point at weight w on the way from x to y: x + w · (y − x), counted from the nearer end so that w = 1 gives y exactly.</summary>
     public readonly struct Lerp : ITernary
     {
+        /// <inheritdoc/>
+        public static bool RoundsScalars => false;
         /// <inheritdoc/>
         public static Promotion Promotion => Promotion.IntToFloat;
         /// <inheritdoc/>
@@ -211,13 +217,13 @@ namespace Flambeau
             /// <summary>Sign in place (PyTorch: <c>sign_</c>).</summary>
             public Tensor Sign_() => Elementwise.InPlace<Sign>(x);
             /// <summary>x + value · y · z (PyTorch: <c>addcmul</c>).</summary>
-            public Tensor AddCMul(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCMul>(x, Scaled(x, y, z, value), z);
+            public Tensor AddCMul(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCMul>(x, Scaled(nameof(AddCMul), x, y, z, value), z);
             /// <summary>x ← x + value · y · z in place (PyTorch: <c>addcmul_</c>).</summary>
-            public Tensor AddCMul_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCMul>(x, Scaled(x, y, z, value), z);
+            public Tensor AddCMul_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCMul>(x, Scaled(nameof(AddCMul_), x, y, z, value), z);
             /// <summary>x + value · y ÷ z (PyTorch: <c>addcdiv</c>).</summary>
-            public Tensor AddCDiv(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCDiv>(x, Scaled(x, y, z, value, divides: true), z);
+            public Tensor AddCDiv(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCDiv>(x, Scaled(nameof(AddCDiv), x, Divided(nameof(AddCDiv), y, z), z, value), z);
             /// <summary>x ← x + value · y ÷ z in place (PyTorch: <c>addcdiv_</c>).</summary>
-            public Tensor AddCDiv_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCDiv>(x, Scaled(x, y, z, value, divides: true), z);
+            public Tensor AddCDiv_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCDiv>(x, Scaled(nameof(AddCDiv_), x, Divided(nameof(AddCDiv_), y, z), z, value), z);
             /// <summary>x + weight · (end − x) (PyTorch: <c>lerp</c>).</summary>
             public Tensor Lerp(Tensor end, Tensor weight) => Elementwise.Apply<Lerp>(x, end, weight);
             /// <summary>x + weight · (end − x).</summary>
@@ -229,12 +235,25 @@ namespace Flambeau
         }
 
         // value · y in the type of the result: in y's own it could overflow or lose digits
-        static Tensor Scaled(Tensor x, Tensor y, Tensor z, Scalar? value, bool divides = false)
+        static Tensor Scaled(string name, Tensor x, Tensor y, Tensor z, Scalar? value)
         {
             if (value is not { } v) return y;
             var type = Promote.ResultType([x, y, z]);
-            if (divides && !type.IsFloatingPoint) type = DType.Float32;
-            return (type.IsFloatingPoint ? y.To(type) : y) * v;
+            if (type.IsFloatingPoint) return y.To(type) * v;
+            if (type == DType.Bool) return y * (v.ToDouble() != 0);
+            if (v.Type != DType.Float64) return y.To(type) * v;
+            // whole numbers stay whole: a fractional factor would change the type behind the user's back
+            double factor = v.ToDouble();
+            if (factor != Math.Floor(factor) || Math.Abs(factor) > 1L << 53 || factor < 0 && type == DType.UInt8)
+                throw Errors.Make(name, $"value = {v} is no number of type {type.Name}, which the result has; cast an operand with To(DType.Float32)", ("x", x), ("y", y), ("z", z));
+            return y.To(type) * (long)factor;
+        }
+
+        // x of whole numbers and a quotient of whole numbers would have two types
+        static Tensor Divided(string name, Tensor y, Tensor z)
+        {
+            if (!y.DType.IsFloatingPoint && !z.DType.IsFloatingPoint) throw Errors.Make(name, $"does not divide whole numbers; cast y or z with To(DType.Float32)", ("y", y), ("z", z));
+            return y;
         }
 
         // whole numbers stay whole: a fractional factor would change the type behind the user's back
@@ -242,7 +261,10 @@ namespace Flambeau
         {
             if (alpha.Type == DType.Float64 && !x.DType.IsFloatingPoint && !y.DType.IsFloatingPoint)
                 throw Errors.Make(name, $"alpha = {alpha} is not a whole number but both operands are; cast one with To(DType.Float32)", ("left", x), ("right", y));
-            return Tensor.Wrap(alpha);
+            if (x.DType != DType.Bool || y.DType != DType.Bool) return Tensor.Wrap(alpha);
+            // alpha is no operand: two truth values stay one
+            if (name == nameof(Sub)) throw Errors.Make(name, "is not defined on bool; use LogicalNot, LogicalXor or cast with To(DType.Int64)", ("left", x), ("right", y));
+            return Tensor.Wrap(alpha.ToInt64() != 0);
         }
 
         static Scalar Negated(Scalar alpha) => alpha.Type == DType.Float64 ? -alpha.ToDouble() : -alpha.ToInt64();

@@ -8,6 +8,8 @@ namespace Flambeau.Ops
     public readonly struct FloorDivide : IBinary
     {
         /// <inheritdoc/>
+        public static bool RoundsScalars => false;
+        /// <inheritdoc/>
         public static (double Low, double High) Domain => (0.5, 2.5);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -317,31 +317,62 @@ namespace Flambeau
             /// <param name="dim">The indexed dimension; negative counts from the end.</param>
             /// <param name="index">int64 or int32 [n], each in 0 … size − 1; repeats are fine, and their gradients add up in order.</param>
             /// <exception cref="FlambeauException">The index is not one-dimensional or not of whole numbers, or one lies outside.</exception>
-            public Tensor IndexSelect(int dim, Tensor index) => new IndexSelectOp(RowDim("IndexSelect", x, dim, index)).Apply(x, index);
+            public Tensor IndexSelect(int dim, Tensor index)
+            {
+                if (x.Rank == 0) return OneRow("IndexSelect", x, index).IndexSelect(dim, index).Reshape(Shape.Scalar);
+                return new IndexSelectOp(RowDim("IndexSelect", x, dim, index)).Apply(x, index);
+            }
 
             /// <summary>x with y[…, index[i], …] += source[…, i, …]; repeats add up in order, the same at any number of threads (PyTorch: <c>index_add</c>).</summary>
             /// <param name="dim">The indexed dimension; negative counts from the end.</param>
             /// <param name="index">int64 or int32 [n].</param>
             /// <param name="source">Of the type of x and its shape, but for n positions along <paramref name="dim"/>.</param>
-            public Tensor IndexAdd(int dim, Tensor index, Tensor source) => new IndexAddOp(RowWrite("IndexAdd", x, dim, index, source)).Apply(x, index, source);
+            public Tensor IndexAdd(int dim, Tensor index, Tensor source)
+            {
+                if (x.Rank == 0) return OneRow("IndexAdd", x, index).IndexAdd(dim, index, Row(source)).Reshape(Shape.Scalar);
+                return new IndexAddOp(RowWrite("IndexAdd", x, dim, index, source)).Apply(x, index, source);
+            }
 
             /// <summary><c>IndexAdd</c> in place (PyTorch: <c>index_add_</c>).</summary>
-            public Tensor IndexAdd_(int dim, Tensor index, Tensor source) => new IndexAddOp(RowWrite("IndexAdd_", x, dim, index, source)).InPlace(x, index, source);
+            public Tensor IndexAdd_(int dim, Tensor index, Tensor source)
+            {
+                if (x.Rank > 0) return new IndexAddOp(RowWrite("IndexAdd_", x, dim, index, source)).InPlace(x, index, source);
+                OneRow("IndexAdd_", x, index).IndexAdd_(dim, index, Row(source));
+                return x;
+            }
 
             /// <summary>x with y[…, index[i], …] = source[…, i, …]; where an index repeats, the last write stays (PyTorch: <c>index_copy</c>).</summary>
             /// <param name="dim">The indexed dimension; negative counts from the end.</param>
             /// <param name="index">int64 or int32 [n].</param>
             /// <param name="source">Of the type of x and its shape, but for n positions along <paramref name="dim"/>.</param>
-            public Tensor IndexCopy(int dim, Tensor index, Tensor source) => new IndexCopyOp(RowWrite("IndexCopy", x, dim, index, source)).Apply(x, index, source);
+            public Tensor IndexCopy(int dim, Tensor index, Tensor source)
+            {
+                if (x.Rank == 0) return OneRow("IndexCopy", x, index).IndexCopy(dim, index, Row(source)).Reshape(Shape.Scalar);
+                return new IndexCopyOp(RowWrite("IndexCopy", x, dim, index, source)).Apply(x, index, source);
+            }
 
             /// <summary><c>IndexCopy</c> in place (PyTorch: <c>index_copy_</c>).</summary>
-            public Tensor IndexCopy_(int dim, Tensor index, Tensor source) => new IndexCopyOp(RowWrite("IndexCopy_", x, dim, index, source)).InPlace(x, index, source);
+            public Tensor IndexCopy_(int dim, Tensor index, Tensor source)
+            {
+                if (x.Rank > 0) return new IndexCopyOp(RowWrite("IndexCopy_", x, dim, index, source)).InPlace(x, index, source);
+                OneRow("IndexCopy_", x, index).IndexCopy_(dim, index, Row(source));
+                return x;
+            }
 
             /// <summary>x with rows of dimension <paramref name="dim"/> filled with a number (PyTorch: <c>index_fill</c>).</summary>
-            public Tensor IndexFill(int dim, Tensor index, Scalar value) => x.IndexCopy(dim, index, Filled(x, RowDim("IndexFill", x, dim, index), index, value));
+            public Tensor IndexFill(int dim, Tensor index, Scalar value)
+            {
+                if (x.Rank == 0) return x.Reshape(1).IndexFill(dim, index, value).Reshape(Shape.Scalar);
+                return x.IndexCopy(dim, index, Filled(x, RowDim("IndexFill", x, dim, index), index, value));
+            }
 
             /// <summary><c>IndexFill</c> in place (PyTorch: <c>index_fill_</c>).</summary>
-            public Tensor IndexFill_(int dim, Tensor index, Scalar value) => x.IndexCopy_(dim, index, Filled(x, RowDim("IndexFill_", x, dim, index), index, value));
+            public Tensor IndexFill_(int dim, Tensor index, Scalar value)
+            {
+                if (x.Rank > 0) return x.IndexCopy_(dim, index, Filled(x, RowDim("IndexFill_", x, dim, index), index, value));
+                x.Reshape(1).IndexFill_(dim, index, value);
+                return x;
+            }
 
             /// <summary>
             /// Rows of a table by number: y[…, :] = weight[x[…], :] (PyTorch: <c>F.embedding</c>, with the indices first).
@@ -401,11 +432,16 @@ namespace Flambeau
         static int RowDim(string op, Tensor x, int dim, Tensor index)
         {
             int d = x.Shape.Normalize(dim, op);
-            if (x.Rank == 0) throw Errors.Make(op, "a 0-dim tensor has no rows; reshape it to [1] first", ("x", x));
             if (index.Rank != 1) throw Errors.Make(op, $"the index needs one dim, got {index.Rank}; Gather takes one of full rank", ("x", x), ("index", index));
             Dense.CheckIndexType(op, index);
             return d;
         }
+
+        // a 0-dim tensor is one row; as many indices as rows keep it 0-dim
+        static Tensor OneRow(string op, Tensor x, Tensor index) =>
+            index.Numel == 1 ? x.Reshape(1) : throw Errors.Make(op, $"a 0-dim tensor is a single row, which {index.Numel} indices do not fit; reshape it to [1] first", ("x", x), ("index", index));
+
+        static Tensor Row(Tensor x) => x.Rank == 0 ? x.Reshape(1) : x;
 
         static int RowWrite(string op, Tensor x, int dim, Tensor index, Tensor source)
         {

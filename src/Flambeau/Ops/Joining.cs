@@ -115,25 +115,29 @@ namespace Flambeau
 {
     public sealed partial class Tensor
     {
-        /// <summary>Tensors one after another along <paramref name="dim"/> (PyTorch: <c>torch.cat</c>). Types promote; tensors of shape [0] are skipped.</summary>
+        /// <summary>Tensors one after another along <paramref name="dim"/> (PyTorch: <c>torch.cat</c>). Types promote; tensors of shape [0] fit everywhere, and add their type alone.</summary>
         /// <exception cref="FlambeauException">There is no tensor, or ranks or other sizes differ; the message names the first tensor that does not fit.</exception>
         public static Tensor Cat(ReadOnlySpan<Tensor> tensors, int dim = 0)
         {
             if (tensors.Length == 0) throw Errors.Make("Cat", "needs at least one tensor");
-            var parts = new List<Tensor>(tensors.Length);
-            foreach (var x in tensors) if (x.Rank != 1 || x.Numel != 0) parts.Add(x);
-            if (parts.Count == 0) return Empty(new Shape([0]), Ops.Promote.ResultType(tensors));
-            var first = parts[0];
+            Tensor? first = null;
+            foreach (var x in tensors) if (!IsNothing(x)) { first = x; break; }
+            // nothing but tensors of shape [0] has no dimension to name
+            if (first is null) return tensors.Length == 1 ? tensors[0].Clone() : new CatOp(0).Apply(tensors);
             int d = first.Shape.Normalize(dim, "Cat");
             if (first.Rank == 0) throw Errors.Make("Cat", "0-dim tensors have no dimension to follow along; use Stack", ("0", first));
             for (int i = 0; i < tensors.Length; i++) CheckFits(tensors[i], i, first, d);
-            if (parts.Count == 1) parts = [parts[0].Clone()];
-            return parts.Count == 1 ? parts[0].To(Ops.Promote.ResultType(tensors)) : new CatOp(d).Apply([.. parts]);
+            if (tensors.Length == 1) return first.Clone();
+            var parts = tensors.ToArray();
+            for (int i = 0; i < parts.Length; i++) if (IsNothing(parts[i])) parts[i] = parts[i].Reshape(first.Shape.With(d, 0));
+            return new CatOp(d).Apply(parts);
         }
+
+        static bool IsNothing(Tensor x) => x.Rank == 1 && x.Numel == 0;
 
         static void CheckFits(Tensor x, int i, Tensor first, int dim)
         {
-            if (x.Rank == 1 && x.Numel == 0) return;
+            if (IsNothing(x)) return;
             if (x.Rank != first.Rank) throw Errors.Make("Cat", $"tensor {i} has {x.Rank} dims, the first {first.Rank}", ("first", first), ($"{i}", x));
             for (int k = 0; k < x.Rank; k++)
                 if (k != dim && x.Shape.Sizes[k] != first.Shape.Sizes[k])
@@ -227,6 +231,7 @@ namespace Flambeau
             public Tensor RepeatInterleave(long times, int? dim = null)
             {
                 if (times < 0) throw Errors.Make("RepeatInterleave", $"cannot repeat {times} times", ("x", x));
+                if (dim is { } named) x.Shape.Normalize(named, "RepeatInterleave");
                 if (dim is null || x.Rank == 0) return x.Reshape(-1).RepeatInterleave(times, 0);
                 int d = x.Shape.Normalize(dim.Value, "RepeatInterleave");
                 var apart = x.Unsqueeze(d + 1);
@@ -237,6 +242,7 @@ namespace Flambeau
             /// <summary>Each position i along <paramref name="dim"/> times[i] times in a row; null flattens first (PyTorch: <c>repeat_interleave</c> with a tensor). The size of the result depends on the values of <paramref name="times"/>.</summary>
             public Tensor RepeatInterleave(Tensor times, int? dim = null)
             {
+                if (dim is { } named) x.Shape.Normalize(named, "RepeatInterleave");
                 if (dim is null || x.Rank == 0) return x.Reshape(-1).RepeatInterleave(times, 0);
                 int d = x.Shape.Normalize(dim.Value, "RepeatInterleave");
                 Dense.CheckIndexType("RepeatInterleave", times);

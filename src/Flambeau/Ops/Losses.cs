@@ -238,6 +238,8 @@ namespace Flambeau
             if (smoothing > 0) t = t * (1 - smoothing) + smoothing / x.Shape[dim];
             if (weight is not null) t *= weight;
             var loss = -(logs * t).Sum(-1);
+            // the mean over no classes is 0 ÷ 0, however many samples there are
+            if (reduction == LossReduction.Mean && x.Numel == 0) return (loss.Sum() * double.NaN).To(x.DType);
             return Reduce(loss, null, reduction).To(x.DType);
         }
 

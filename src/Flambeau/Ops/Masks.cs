@@ -90,7 +90,7 @@ namespace Flambeau
             public Tensor OneHot(long classes = -1)
             {
                 Dense.CheckIndexType("OneHot", x);
-                long size = classes >= 0 ? classes : x.Numel == 0 ? throw Errors.Make("OneHot", "the number of classes cannot follow from no indices; pass it", ("x", x)) : x.ToArray<long>().Max() + 1;
+                long size = classes > 0 || classes == 0 && x.Numel > 0 ? classes : x.Numel == 0 ? throw Errors.Make("OneHot", "the number of classes cannot follow from no indices; pass it", ("x", x)) : x.ToArray<long>().Max() + 1;
                 if (size == 0 && x.Numel > 0) throw Errors.Make("OneHot", "needs at least one class", ("x", x));
                 return Tensor.Zeros(new Shape([.. x.Shape.Sizes, size]), DType.Int64).Scatter(-1, x.Unsqueeze(-1), 1);
             }

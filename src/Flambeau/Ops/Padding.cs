@@ -83,7 +83,7 @@ namespace Flambeau.Ops
             for (int d = 0; d < sizes.Length; d++)
             {
                 sizes[d] = shape.Sizes[d] + before[d] + after[d];
-                if (sizes[d] < 0) throw Errors.Make(Name, $"widths {before[d]} and {after[d]} leave a negative size for dim {d} of size {shape.Sizes[d]}");
+                if (shape.Sizes[d] + Math.Min(before[d], 0) + Math.Min(after[d], 0) < 0) throw Errors.Make(Name, $"widths {before[d]} and {after[d]} cut off more than dim {d} has, {shape.Sizes[d]}");
             }
             return new Shape(sizes);
         }
@@ -139,6 +139,13 @@ namespace Flambeau
 {
     public static partial class Operators
     {
+        static Scalar Border(Tensor x, Scalar value)
+        {
+            var border = Filling(x, value, "Pad");
+            if (x.DType == DType.UInt8 && border.ToInt64() is < 0 or > 255) throw Errors.Make("Pad", $"the value {value} is no uint8; cast x first", ("x", x));
+            return border;
+        }
+
         extension(Tensor x)
         {
             /// <summary>A border around the tensor (PyTorch: <c>F.pad</c>).</summary>
@@ -151,7 +158,7 @@ namespace Flambeau
                     throw Errors.Make("Pad", $"needs pairs of widths for at most {x.Rank} dims, last dim first, got [{string.Join(", ", widths.ToArray())}]", ("x", x));
                 long[] before = new long[x.Rank], after = new long[x.Rank];
                 for (int i = 0; i < widths.Length; i += 2) (before[x.Rank - 1 - i / 2], after[x.Rank - 1 - i / 2]) = (widths[i], widths[i + 1]);
-                if (mode == PadMode.Constant) return new PadOp(before, after, value).Apply(x);
+                if (mode == PadMode.Constant) return new PadOp(before, after, widths.ContainsAnyInRange(1, long.MaxValue) ? Border(x, value) : 0).Apply(x);
                 var y = x;
                 for (int d = 0; d < x.Rank; d++)
                     if (before[d] != 0 || after[d] != 0) y = y.IndexSelect(d, Border(x, d, before[d], after[d], mode));

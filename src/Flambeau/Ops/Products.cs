@@ -35,9 +35,14 @@ namespace Flambeau
             /// <summary>x[i] · y[j] of two vectors (PyTorch: <c>outer</c>).</summary>
             public Tensor Outer(Tensor y) => x.Rank == 1 && y.Rank == 1 ? x.Unsqueeze(1) * y : throw Errors.Make("Outer", "needs two vectors", ("left", x), ("right", y));
 
-            /// <summary>β · x + α · (y · z) (PyTorch: <c>addmm</c>).</summary>
-            public Tensor AddMm(Tensor y, Tensor z, Scalar? beta = null, Scalar? alpha = null) =>
-                (beta is { } b ? x * b : x) + (alpha is { } a ? y.Mm(z) * a : y.Mm(z));
+            /// <summary>β · x + α · (y · z), x broadcast to the product's shape (PyTorch: <c>addmm</c>).</summary>
+            public Tensor AddMm(Tensor y, Tensor z, Scalar? beta = null, Scalar? alpha = null)
+            {
+                var product = alpha is { } a ? y.Mm(z) * a : y.Mm(z);
+                if (Shapes.TryBroadcast(x.Shape, product.Shape, out _) is not { } shape || !shape.Equals(product.Shape))
+                    throw Errors.Make("AddMm", $"the summand of shape {x.Shape} does not broadcast to the product's shape {product.Shape}", ("x", x), ("y", y), ("z", z));
+                return (beta is { } b ? x * b : x) + product;
+            }
 
             /// <summary>x · Wᵀ + b over the last dimension: [.., in] → [.., out], weight [out, in], bias [out] (PyTorch: <c>F.linear</c>).</summary>
             /// <exception cref="FlambeauException">The last size of x is not the weight's second.</exception>

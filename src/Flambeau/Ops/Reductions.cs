@@ -401,8 +401,9 @@ namespace Flambeau
             public Tensor Mean(ReadOnlySpan<int> dims, bool keepDim = false)
             {
                 if (!x.DType.IsFloatingPoint) throw Errors.Make("Mean", $"needs floating point, got {x.DType.Name}; cast with To(DType.Float32)", ("x", x));
-                var sum = x.Sum(dims, keepDim);
-                return sum / ((double)x.Numel / Math.Max(1, sum.Numel) is var n && sum.Numel > 0 ? n : 0);
+                // sums of half precision overflow from 65504
+                var sum = Wide(x).Sum(dims, keepDim);
+                return (sum / ((double)x.Numel / Math.Max(1, sum.Numel) is var n && sum.Numel > 0 ? n : 0)).To(x.DType);
             }
             /// <summary>Σ x / n over all elements.</summary>
             public Tensor Mean() => x.Mean([]);
@@ -416,8 +417,9 @@ namespace Flambeau
                 var named = Shapes.Dims("Var", x.Shape, dims);
                 double n = 1;
                 foreach (int d in named) n *= x.Shape.Sizes[d];
-                var centred = x - x.Mean(dims, keepDim: true);
-                return temporaries.Keep((centred * centred).Sum(dims, keepDim) / Math.Max(0, n - correction));
+                var wide = Wide(x);
+                var centred = wide - wide.Mean(dims, keepDim: true);
+                return temporaries.Keep(((centred * centred).Sum(dims, keepDim) / Math.Max(0, n - correction)).To(x.DType));
             }
             /// <summary>The variance of all elements, n − 1 in the denominator.</summary>
             public Tensor Var() => x.Var([]);
@@ -425,7 +427,7 @@ namespace Flambeau
             public Tensor Var(int dim, double correction = 1, bool keepDim = false) => x.Var([dim], correction, keepDim);
 
             /// <summary>√Var; its gradient is 0 where the variance is (PyTorch: <c>std</c>).</summary>
-            public Tensor Std(ReadOnlySpan<int> dims, double correction = 1, bool keepDim = false) => RootOrZero(x.Var(dims, correction, keepDim));
+            public Tensor Std(ReadOnlySpan<int> dims, double correction = 1, bool keepDim = false) => RootOrZero(Wide(x).Var(dims, correction, keepDim)).To(x.DType);
             /// <summary>The standard deviation of all elements.</summary>
             public Tensor Std() => x.Std([]);
             /// <summary>The standard deviation along one dimension.</summary>
@@ -445,9 +447,9 @@ namespace Flambeau
                 if (p == 0) return x.Ne(0).To(x.DType).Sum(dims, keepDim);
                 if (double.IsPositiveInfinity(p)) return x.Abs().Amax(dims, keepDim);
                 if (double.IsNegativeInfinity(p)) return x.Abs().Amin(dims, keepDim);
-                var sum = x.Abs().Pow(p).Sum(dims, keepDim);
+                var sum = Wide(x).Abs().Pow(p).Sum(dims, keepDim);
                 var isZero = sum.Eq(0);
-                return sum.MaskedFill(isZero, 1).Pow(1 / p).MaskedFill(isZero, 0);
+                return sum.MaskedFill(isZero, 1).Pow(1 / p).MaskedFill(isZero, 0).To(x.DType);
             }
             /// <summary>The Euclidean norm of all elements.</summary>
             public Tensor Norm() => x.Norm(2, []);

@@ -131,6 +131,7 @@ namespace Flambeau
             {
                 if (x.Rank == 0 && index.Rank == 0) return x.Reshape(1).Gather(dim, index.Reshape(1)).Reshape(Shape.Scalar);
                 int d = LaneDim("Gather", x, dim, index);
+                if (index.Numel == 0) return Nothing(x, index.Shape);
                 return new GatherOp(d).Apply(NarrowTo(x, index.Shape, except: d), index);
             }
 
@@ -178,6 +179,8 @@ namespace Flambeau
         {
             int d = x.Shape.Normalize(dim, op);
             Dense.CheckIndexType(op, index);
+            // no index names nothing that could be too small
+            if (index.Numel == 0 && x.Rank > 0 && index.Rank == x.Rank) return d;
             if (x.Rank != index.Rank || x.Rank == 0) throw Errors.Make(op, $"the index needs the rank of the tensor, {x.Rank}, got {index.Rank}; IndexSelect takes a one-dimensional one", ("x", x), ("index", index));
             for (int i = 0; i < x.Rank; i++)
                 if (i != d && index.Shape.Sizes[i] > x.Shape.Sizes[i])
@@ -189,12 +192,16 @@ namespace Flambeau
         {
             int d = LaneDim(op, x, dim, index);
             CheckType(op, x, source);
+            if (index.Numel == 0) return (d, Nothing(source, index.Shape));
             if (source.Rank != index.Rank) throw Errors.Make(op, $"the source needs the rank of the index, {index.Rank}, got {source.Rank}", ("x", x), ("index", index), ("source", source));
             for (int i = 0; i < x.Rank; i++)
                 if (index.Shape.Sizes[i] > source.Shape.Sizes[i])
                     throw Errors.Make(op, $"the index is larger than the source at dim {i}: {index.Shape.Sizes[i]} > {source.Shape.Sizes[i]}", ("index", index), ("source", source));
             return (d, NarrowTo(source, index.Shape, except: -1));
         }
+
+        // of the empty shape of an index, and still a part of x to the tape
+        static Tensor Nothing(Tensor x, Shape shape) => x.Reshape(-1).Narrow(0, 0, 0).Reshape(shape);
 
         static Tensor NarrowTo(Tensor x, Shape shape, int except)
         {

@@ -68,12 +68,12 @@ namespace Flambeau
             : throw Errors.Make(name, $"the condition must be bool, got {condition.DType.Name}; compare (x > 0) or cast with To(DType.Bool)", ("condition", condition));
 
         // the type stays x's: a number that it cannot hold is an error, not a new type
-        static Scalar Filling(Tensor x, Scalar value)
+        static Scalar Filling(Tensor x, Scalar value, string name = "MaskedFill")
         {
             if (x.DType == DType.Bool) return value.ToDouble() != 0;
             if (x.DType.IsFloatingPoint || value.Type != DType.Float64) return value;
             if (value.ToDouble() != Math.Truncate(value.ToDouble()))
-                throw Errors.Make("MaskedFill", $"the value {value} has a fraction or is not finite, which {x.DType.Name} cannot hold; cast x first", ("x", x));
+                throw Errors.Make(name, $"the value {value} has a fraction or is not finite, which {x.DType.Name} cannot hold; cast x first", ("x", x));
             return value.ToInt64();
         }
 

@@ -149,8 +149,8 @@ namespace Flambeau
                 return PickOne(x, d, new OrderOp("Median", d, RowOrders.Pick.Median, 1, descending: false), keepDim);
             }
 
-            /// <summary>The middle of all elements in sorted order, the lower of two; NaN if there is one (PyTorch: <c>median</c>).</summary>
-            public Tensor Median() => x.Reshape(-1).Median(0).Values;
+            /// <summary>The middle of all elements in sorted order, the lower of two; NaN if there is one, or no element (PyTorch: <c>median</c>).</summary>
+            public Tensor Median() => x.Numel == 0 && x.DType.IsFloatingPoint ? x.Mean() : x.Reshape(-1).Median(0).Values;
         }
 
         static (Tensor, Tensor) PickOne(Tensor x, int dim, OrderOp op, bool keepDim)

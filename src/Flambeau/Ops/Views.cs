@@ -230,8 +230,8 @@ namespace Flambeau
             /// <summary>Dimensions from <paramref name="start"/> to <paramref name="end"/> as one (PyTorch: <c>flatten</c>).</summary>
             public Tensor Flatten(int start = 0, int end = -1)
             {
-                if (x.Rank == 0) return x.Reshape(1);
                 int a = x.Shape.Normalize(start, "Flatten"), b = x.Shape.Normalize(end, "Flatten");
+                if (x.Rank == 0) return x.Reshape(1);
                 if (a > b) throw Errors.Make("Flatten", $"start dim {start} comes after end dim {end}", ("x", x));
                 long size = 1;
                 for (int i = a; i <= b; i++) size *= x.Shape.Sizes[i];

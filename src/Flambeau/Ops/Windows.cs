@@ -73,7 +73,7 @@ namespace Flambeau
             public Tensor Unfold(int dim, long size, long step)
             {
                 int d = x.Shape.Normalize(dim, "Unfold");
-                if (x.Rank == 0) throw Errors.Make("Unfold", "a 0-dim tensor has no windows; reshape it to [1] first", ("x", x));
+                if (x.Rank == 0) return x.Reshape(1).Unfold(0, size, step).Select(0, 0);
                 if (size < 0 || size > x.Shape.Sizes[d]) throw Errors.Make("Unfold", $"a window of {size} does not fit dim {d} of size {x.Shape.Sizes[d]}", ("x", x));
                 if (step <= 0) throw Errors.Make("Unfold", $"the step must be positive, got {step}", ("x", x));
                 return new UnfoldOp(d, size, step).Apply(x);

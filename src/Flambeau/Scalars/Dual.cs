@@ -361,7 +361,9 @@ public readonly struct Dual<S> : IReal<Dual<S>> where S : IReal<S>
     {
         var v = S.Atan2(y.Value, x.Value);
         if (!x.Varies && !y.Varies) return new(v);
-        var r = x.Value * x.Value + y.Value * y.Value;
+        // the origin has no angle: 0 like PyTorch's, not 0 ÷ 0
+        var isOrigin = S.And(S.Equal(x.Value, S.Constant(0)), S.Equal(y.Value, S.Constant(0)));
+        var r = S.Select(isOrigin, S.Constant(1), x.Value * x.Value + y.Value * y.Value);
         if (x.Varies && y.Varies) return new(v, (x.Value * y.Tangent - y.Value * x.Tangent) / r);
         return y.Varies ? new(v, x.Value / r * y.Tangent) : new(v, -(y.Value / r) * x.Tangent);
     }

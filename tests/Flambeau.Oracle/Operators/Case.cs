@@ -21,7 +21,56 @@ internal readonly record struct Tolerance(double Ulps, double Floor = 0)
 
 /// <summary>One call of an operator in both libraries.</summary>
 internal sealed record Case(
-    Operand[] Operands, Func<Ours[], Ours[]> Ours, Func<Theirs[], Theirs[]> Theirs, Tolerance Tolerance, string Parameters = "", bool Gradients = true);
+    Operand[] Operands, Func<Ours[], Ours[]> Ours, Func<Theirs[], Theirs[]> Theirs, Tolerance Tolerance, string Parameters = "", bool Gradients = true)
+{
+    /// <summary>The number beside the tensors, where the operator takes one.</summary>
+    public Number? Number { get; init; }
+
+    /// <summary>An operand's elements as they meet the elements of a result of some shape, row-major.</summary>
+    public double[] Spread(int operand, long[] shape) =>
+        Operands[operand].View(Operands[operand].OurBase()).Expand(shape).ToArray<double>();
+
+    /// <summary>The same call of PyTorch in float64: what is right to more digits than either library computes.</summary>
+    public Case Wide => this with { Operands = Array.ConvertAll(Operands, o => o.Type.IsFloatingPoint ? o with { Type = DType.Float64 } : o) };
+}
 
 /// <summary>An operator of the table: its name, and how to draw a case.</summary>
 internal sealed record Operator(string Name, Func<Draw, Case> Draw);
+
+/// <summary>In what the libraries differ.</summary>
+internal enum Difference
+{
+    /// <summary>PyTorch alone refuses the inputs.</summary>
+    Refused,
+    /// <summary>Flambeau alone refuses the inputs.</summary>
+    Throws,
+    /// <summary>The result's type, shape, or number.</summary>
+    Form,
+    /// <summary>Whether a result has a gradient.</summary>
+    RequiresGrad,
+    /// <summary>An element of a result.</summary>
+    Value,
+    /// <summary>An element of an operand's gradient.</summary>
+    Gradient,
+}
+
+/// <summary>One disagreement.</summary>
+/// <param name="Kind">In what.</param>
+/// <param name="Text">In words.</param>
+internal sealed record Complaint(Difference Kind, string Text)
+{
+    /// <summary>Whose gradient it is.</summary>
+    public int Operand { get; init; } = -1;
+
+    /// <summary>The place in the result, or in the operand's base, row-major.</summary>
+    public int Element { get; init; } = -1;
+
+    /// <summary>The result's shape.</summary>
+    public long[] Shape { get; init; } = [];
+
+    /// <summary>The gradients that the results were given.</summary>
+    public double[] Seeds { get; init; } = [];
+
+    public double Ours { get; init; }
+    public double Theirs { get; init; }
+}

@@ -1,56 +1,116 @@
+using TorchSharp;
+
 namespace Flambeau.Oracle.Operators;
 
-/// <summary>Where Flambeau differs from PyTorch on purpose, and why.</summary>
+using Theirs = TorchSharp.torch.Tensor;
+
+/// <summary>Where Flambeau differs from PyTorch on purpose, and why. A row names the inputs that it holds for; where Flambeau takes what PyTorch refuses, it says what PyTorch computes the same by.</summary>
 internal static class Differences
 {
-    private static readonly (Func<string, Case, string, bool> Applies, string Reason)[] Table =
+    /// <param name="Names">The operators.</param>
+    /// <param name="Kind">In what they differ.</param>
+    /// <param name="Holds">For which inputs.</param>
+    /// <param name="Reason">Why.</param>
+    /// <param name="Instead">The case that PyTorch takes, and that must agree.</param>
+    private sealed record Row(string[] Names, Difference Kind, Func<Case, Complaint, bool> Holds, string Reason, Func<Case, Case>? Instead = null);
+
+    private static readonly Row[] Table =
     [
-        (Is("AddCDiv", complaint: "Integer division with addcdiv"), "whole numbers divide truly, as PyTorch announces for addcdiv"),
-        (Is("AddCDiv", complaint: "the gradient of operand 2"), "PyTorch scales whole numbers before it divides, which overflows"),
-        (Is("AddCDiv", "AddCMul", complaint: "the type is float32, PyTorch's"), "a fraction as the factor of whole numbers is not cut off"),
-        (Is("Amax", "Amin", complaint: "PyTorch refuses it:"), "an empty result needs no largest element"),
-        (Is("Cat", complaint: "does not require a gradient"), "an operand without elements adds nothing to the graph"),
-        (Is("IndexAdd", "IndexFill", complaint: "is out of range for dim"), "positions are checked even where rows have no elements"),
-        (Is("IndexSelect", "IndexCopy", complaint: "is out of range for dim"), "positions are checked even where rows have no elements"),
-        (Is("Number minus tensor", complaint: "element"), "the binding negates the tensor first, which wraps uint8"),
-        (Is("Number minus tensor", complaint: "on a bool tensor is not supported"), "only a difference that would be bool is refused"),
-        (Is("OneHot", complaint: "Can not infer total number"), "no classes of no indices are [.., 0]"),
-        (Is("Silu", complaint: "is -0, PyTorch's NaN"), "the limit at −∞ is 0; PyTorch computes −∞ · 0"),
-        (Is("Clamp by tensors", complaint: "the gradient of operand"), "where the bounds meet, PyTorch gives the whole gradient to the upper"),
-        (Is("Gelu", "Hardswish", complaint: "PyTorch's NaN"), "the limit at −∞ is 0; PyTorch computes −∞ · 0"),
-        (Is("Remainder", "Remainder by a number", complaint: "PyTorch's NaN"), "remainders are exact at any quotient"),
-        (Is("Sub", complaint: "with a bool tensor is not supported"), "only a difference that would be bool is refused"),
-        (Is("Std of all", "Std", complaint: "the gradient of"), "equal elements have the gradient 0; PyTorch divides rounding errors by rounding errors"),
-        (Is("Atan2", complaint: "the gradient of operand"), "PyTorch squares whole numbers in their own type"),
-        ((_, c, text) => text.StartsWith("element", StringComparison.Ordinal) && MixesZeroDim(c), "a 0-dim operand of a wider type is not rounded, or wrapped, to the result's type before it is used"),
-        (Is("Roll", complaint: "is out of range for shape"), "dims are checked for empty tensors too"),
-        (Is("AddMm", complaint: "PyTorch refuses it: expand"), "the summand broadcasts both ways"),
-        (Is("Cat", complaint: "is out of range for shape"), "PyTorch does not look at the dim of a single tensor"),
-        (Is("Copy_", complaint: "does not require a gradient, PyTorch's does"), "what is overwritten whole by whole numbers depends on nothing"),
-        (Is("MaskedFill", complaint: "has a fraction or is not finite"), "a fraction is not cut off behind the user's back"),
-        (Is("IsClose", complaint: "PyTorch refuses it: output with shape"), "both sides broadcast"),
-        (Is("Dot", "Mv", complaint: "PyTorch refuses it:"), "mixed types promote"),
-        (Is("Mm", "Bmm", complaint: "PyTorch refuses it: expected"), "mixed types promote"),
-        (Is("OneHot", complaint: "must have elements of type Int64"), "int32 counts as well"),
-        (Is("Softsign", complaint: "PyTorch's NaN"), "the limits at ±∞ are ±1; PyTorch computes ∞ / ∞"),
-        (Is("TopK", complaint: "does not support bool"), "bool has an order"),
-        (Is("Xlogy", complaint: "is NaN, PyTorch's 0"), "NaN times a zero gradient is NaN"),
-        (Is("Any", "All", "Any of all", "All of all", complaint: "the type is bool, PyTorch's Byte"), "a truth value is bool; PyTorch keeps uint8 for old programs"),
-        (Is("ArgMax", "ArgMin", "ArgMax of all", "ArgMin of all", complaint: "does not support bool input"), "bool has an order"),
-        (Is("Celu", "Hardsigmoid", complaint: "the gradient of"), "PyTorch rounds 1/α and 1/6 to float32 in float64 too"),
-        (Is("Gelu by tanh", "Mish", complaint: "is -0, PyTorch's NaN"), "the limit at −∞ is 0; PyTorch computes −∞ · 0"),
-        (Is("Median", complaint: "has no value over no elements"), "no elements have no median; PyTorch gives NaN, or the least whole number"),
-        (Is("Sign", complaint: "is NaN, PyTorch's 0"), "NaN has no sign: it shows, as in NumPy"),
-        (Is("Sub a number", "Number minus tensor", complaint: "with a bool tensor is not supported"), "only a difference that would be bool is refused"),
-        (Is("RepeatInterleave", "Roll", complaint: "PyTorch refuses it: Dimension"), "dims 0 and −1 name a 0-dim tensor here as elsewhere"),
-        (Is("Norm of some p", complaint: "does not require a gradient, PyTorch's does"), "a count of nonzeros has no derivative; PyTorch's is zero"),
+        // ---- Flambeau takes what PyTorch refuses, and gives what PyTorch gives for the same after a cast or an expansion ----
+        new(["Mm", "Bmm", "Mv", "Dot"], Difference.Refused, (c, _) => c.Operands[0].Type != c.Operands[1].Type, "mixed types promote", Promoted),
+        new(["Mm", "Bmm", "Mv", "Dot"], Difference.Form, (c, _) => c.Operands[0].Type != c.Operands[1].Type && c.Operands.Any(o => o.Shape.Contains(0)), "mixed types promote; PyTorch takes them where there is nothing to sum", Promoted),
+        new(["Sub", "Sub_"], Difference.Refused, (c, k) => c.Operands.Any(o => o.Type == DType.Bool) && k.Text.Contains("with a bool tensor"), "only a difference that would be bool is refused",
+            c => With(c, t => [t[0].dtype == torch.ScalarType.Bool ? t[0].to(torch.result_type(t[0], t[1])) : t[0], t[1].dtype == torch.ScalarType.Bool ? t[1].to(torch.result_type(t[0], t[1])) : t[1]])),
+        new(["Sub a number"], Difference.Refused, MixesBool, "only a difference that would be bool is refused", c => c with { Theirs = t => [Unbool(t[0], c.Number!).sub(Unbool(c.Number!))] }),
+        new(["Number minus tensor"], Difference.Refused, MixesBool, "only a difference that would be bool is refused", c => c with { Theirs = t => [OperatorTable.Minus(Unbool(t[0], c.Number!), Unbool(c.Number!))] }),
+        new(["ArgMax", "ArgMin", "ArgMax of all", "ArgMin of all"], Difference.Refused, (c, _) => c.Operands[0].Type == DType.Bool, "bool has an order", AsBytes),
+        new(["TopK"], Difference.Refused, (c, _) => c.Operands[0].Type == DType.Bool, "bool has an order",
+            c => c with { Theirs = t => Array.ConvertAll(c.Theirs([t[0].to(torch.ScalarType.Byte)]), y => y.to(torch.ScalarType.Bool)) }),
+        new(["OneHot"], Difference.Refused, (c, _) => c.Operands[0].Type == DType.Int32, "int32 counts as well", c => With(c, t => [t[0].to(torch.ScalarType.Int64)])),
+        new(["IsClose"], Difference.Refused, (c, k) => !Fits(c.Operands[1].Shape, c.Operands[0].Shape) && k.Text.Contains("output with shape"), "both sides broadcast", c => With(c, t => [.. torch.broadcast_tensors(t)])),
+        new(["RepeatInterleave"], Difference.Refused, (c, _) => c.Operands[0].Shape.Length == 0, "dims 0 and −1 name a 0-dim tensor here as elsewhere", c => With(c, t => [t[0].reshape(1)])),
+        new(["Roll"], Difference.Refused, (c, _) => c.Operands[0].Shape.Length == 0, "dims 0 and −1 name a 0-dim tensor here as elsewhere", c => c with { Theirs = t => [c.Theirs([t[0].reshape(1)])[0].reshape([])] }),
+        new(["Any", "All", "Any of all", "All of all"], Difference.Form, (c, k) => c.Operands[0].Type == DType.UInt8 && k.Text.Contains("the type is bool"),
+            "a truth value is bool; PyTorch keeps uint8 for old programs", c => c with { Theirs = t => Array.ConvertAll(c.Theirs(t), y => y.to(torch.ScalarType.Bool)) }),
+
+        // ---- Flambeau refuses what PyTorch lets pass ----
+        new(["MaskedFill", "AddCMul"], Difference.Throws, (c, _) => c.Operands.All(o => !o.Type.IsFloatingPoint) && c.Number is { Category: DType.Float64 } n && n.Value != Math.Floor(n.Value), "a fraction is not cut off behind the user's back"),
+        new(["IndexSelect", "IndexAdd", "IndexCopy", "IndexFill"], Difference.Throws, (c, k) => c.Operands.Any(o => o.Shape.Contains(0)) && k.Text.Contains("is out of range for dim"), "positions are checked even where rows have no elements"),
+        new(["Index", "Index write"], Difference.Throws, (_, k) => k.Text.Contains("is out of range for dim"), "positions are checked even where nothing is selected"),
+        new(["Roll"], Difference.Throws, (c, k) => c.Operands[0].Shape.Contains(0) && k.Text.Contains("is out of range for shape"), "dims are checked for empty tensors too"),
+        new(["Median"], Difference.Throws, (c, _) => c.Operands[0].Shape.Contains(0) && !c.Operands[0].Type.IsFloatingPoint, "no whole numbers have no median; PyTorch gives the least of the type"),
+
+        // ---- values ----
+        new(["Silu", "Gelu", "Gelu by tanh", "Mish", "Hardswish"], Difference.Value, (c, k) => double.IsNegativeInfinity(At(c, 0, k)) && k.Ours == 0 && double.IsNaN(k.Theirs), "the limit at −∞ is 0; PyTorch computes −∞ · 0"),
+        new(["Softsign"], Difference.Value, (c, k) => double.IsInfinity(At(c, 0, k)) && Math.Abs(k.Ours) == 1 && double.IsNaN(k.Theirs), "the limits at ±∞ are ±1; PyTorch computes ∞ / ∞"),
+        new(["Sign"], Difference.Value, (c, k) => double.IsNaN(At(c, 0, k)) && double.IsNaN(k.Ours), "NaN has no sign: it shows, as in NumPy"),
+        new(["Remainder", "Fmod"], Difference.Value, (c, k) => double.IsNaN(k.Theirs) && Math.Abs(At(c, 0, k) / At(c, 1, k)) > 1 / Types.Epsilon(DType.Float32), "remainders are exact at any quotient"),
+        new(["Remainder by a number", "Fmod by a number"], Difference.Value, (c, k) => double.IsNaN(k.Theirs) && Math.Abs(At(c, 0, k) / c.Number!.Value) > 1 / Types.Epsilon(DType.Float32), "remainders are exact at any quotient"),
+
+        new(["Sinc"], Difference.Value, (c, k) => double.IsNaN(k.Theirs) && double.IsFinite(At(c, 0, k)), "PyTorch's π · x overflows"),
+        new(["TruncDivide"], Difference.Value, (c, k) => c.Operands.Any(o => o.Type is DType.Float16 or DType.BFloat16) && Math.Abs(k.Ours) >= 128, "a quotient too large for its fraction is rounded once; PyTorch rounds it before it cuts off"),
+
+        // ---- gradients ----
+        new(["Copy_"], Difference.RequiresGrad, (c, _) => !c.Operands[1].Varies, "what is overwritten whole by whole numbers depends on nothing; PyTorch's gradient is zero"),
+        new(["Norm of some p"], Difference.RequiresGrad, (c, _) => c.Parameters.StartsWith("p 0 ", StringComparison.Ordinal), "a count of nonzeros has no derivative; PyTorch's is zero"),
+        new(["Index write"], Difference.RequiresGrad, (_, k) => k.Text.Contains("does not require"), "what is overwritten whole by a constant depends on nothing; PyTorch's gradient is zero"),
+        new(["Clamp by tensors"], Difference.Gradient, (c, k) => k.Operand > 0 && BoundsMeet(c), "where the bounds meet, PyTorch loses the gradient of what lies below"),
+        new(["Atan2"], Difference.Gradient, (c, _) => c.Operands.Any(SquaresOverflow), "PyTorch squares and negates whole numbers in their own type"),
+        new(["AddCMul", "AddCDiv"], Difference.Gradient, (c, k) => k.Operand > 0 && SquaresOverflow(c.Operands[3 - k.Operand]), "PyTorch scales whole numbers in their own type"),
+        new(["Celu", "Hardsigmoid"], Difference.Gradient, (c, k) => c.Operands[0].Type == DType.Float64 && Math.Abs(k.Ours - k.Theirs) <= Math.ScaleB(Math.Abs(k.Ours), -21), "PyTorch rounds 1/α and 1/6 to float32 in float64 too"),
+        new(["AddCMul", "AddCDiv"], Difference.Gradient, (c, k) => k.Operand > 0 && !c.Operands[3 - k.Operand].Type.IsFloatingPoint && c.Number!.Category == DType.Float64 && Math.Abs(k.Ours - k.Theirs) <= Math.ScaleB(Math.Abs(k.Ours), -21),
+            "PyTorch scales whole numbers in float32"),
+        new(["Xlogy"], Difference.Gradient, (c, k) => k.Operand == 1 && double.IsNaN(k.Theirs) && c.Operands[1].Values[k.Element] == 0 && c.Operands[0].Values.Contains(0), "0 · ln y is 0 at any y, and its slope; PyTorch computes 0 ÷ 0"),
+        new(["Acosh", "Atanh", "Asin", "Acos"], Difference.Gradient, (c, k) => c.Operands[0].Values[k.Element] is var x && Math.Abs(k.Ours - k.Theirs) <= 8 * Types.Epsilon(DType.Float64) / Math.Abs(1 - x * x) * Math.Abs(k.Ours),
+            "1 − x² cancels near the pole: PyTorch squares, and rounds, before it subtracts"),
+        new(["Sinc"], Difference.Gradient, (c, k) => Math.Abs(k.Ours - k.Theirs) <= 16 * Types.Epsilon(DType.Float64) / Math.Abs(c.Operands[0].Values[k.Element]), "πx · cos πx − sin πx cancels near 0, in PyTorch before it divides by πx²"),
+        new(["GroupNorm"], Difference.Gradient, (c, k) => k.Operand == 1 && c.Operands[0].Shape.Contains(0) && k.Ours == 0 && double.IsNaN(k.Theirs), "the sum over no elements is 0; PyTorch multiplies it by the NaN of their deviation"),
+        new(["Xlogy"], Difference.Gradient, (_, k) => k.Operand == 0 && double.IsNaN(k.Ours) && k.Theirs == 0 && k.Seeds.Contains(0), "ln of a negative number is NaN, times a zero gradient too"),
+        new(["Pow a number"], Difference.Gradient, (c, k) => c.Number is { Category: DType.Bool, Value: 0 } && c.Operands[0].Values[k.Element] == 0 && k.Ours == 0 && double.IsNaN(k.Theirs), "x⁰ is constant; PyTorch knows it of 0, not of false"),
     ];
 
-    private static bool MixesZeroDim(Case c) => c.Operands.Any(o => o.Shape.Length == 0 && c.Operands.Any(p => p.Shape.Length > 0 && p.Type != o.Type && Types.Epsilon(p.Type) >= Types.Epsilon(o.Type)));
+    /// <summary>Why a disagreement is no error; null if it is one.</summary>
+    public static string? Reason(string name, Case c, Complaint complaint) => Find(name, c, complaint)?.Reason;
 
-    private static Func<string, Case, string, bool> Is(string name, string complaint) => (n, _, c) => n == name && c.Contains(complaint, StringComparison.Ordinal);
-    private static Func<string, Case, string, bool> Is(string a, string b, string complaint) => (n, _, c) => (n == a || n == b) && c.Contains(complaint, StringComparison.Ordinal);
-    private static Func<string, Case, string, bool> Is(string a, string b, string c, string d, string complaint) => (n, _, text) => (n == a || n == b || n == c || n == d) && text.Contains(complaint, StringComparison.Ordinal);
+    /// <summary>What to compare with instead, where PyTorch refuses the case.</summary>
+    public static Case? Instead(string name, Case c, Complaint complaint) => Find(name, c, complaint)?.Instead?.Invoke(c);
 
-    public static bool Deliberate(string name, Case c, string complaint) => Array.Exists(Table, row => row.Applies(name, c, complaint));
+    private static Row? Find(string name, Case c, Complaint complaint) =>
+        Array.Find(Table, row => row.Kind == complaint.Kind && row.Names.Contains(name) && row.Holds(c, complaint));
+
+    // ---- what PyTorch takes instead ----
+
+    private static Case With(Case c, Func<Theirs[], Theirs[]> change) => c with { Theirs = t => c.Theirs(change(t)) };
+
+    private static Case AsBytes(Case c) => With(c, t => [t[0].to(torch.ScalarType.Byte)]);
+
+    private static Case Promoted(Case c) => With(c, t =>
+    {
+        var type = torch.result_type(t[0], t[1]);
+        return [t[0].to(type), t[1].to(type)];
+    });
+
+    private static Theirs Unbool(Theirs x, Number beside) =>
+        x.dtype != torch.ScalarType.Bool ? x : x.to(beside.Category == DType.Float64 ? torch.ScalarType.Float32 : torch.ScalarType.Int64);
+
+    private static TorchSharp.Scalar Unbool(Number n) => n.Category == DType.Bool ? (long)n.Value : n.Theirs;
+
+    // ---- inputs ----
+
+    private static bool MixesBool(Case c, Complaint k) => c.Operands[0].Type == DType.Bool != (c.Number!.Category == DType.Bool) && k.Text.Contains("with a bool tensor");
+
+    // the element of an operand that a result's element is made of
+    private static double At(Case c, int operand, Complaint complaint) => c.Spread(operand, complaint.Shape)[complaint.Element];
+
+    private static bool Fits(long[] shape, long[] into) =>
+        shape.Length <= into.Length && shape.Zip(into[^shape.Length..]).All(p => p.First == p.Second || p.First == 1);
+
+    private static bool BoundsMeet(Case c)
+    {
+        var shape = torch.broadcast_tensors([.. c.Operands.Select(o => torch.empty(o.Shape))])[0].shape;
+        return c.Spread(1, shape).Zip(c.Spread(2, shape)).Any(p => p.First == p.Second);
+    }
+
+    private static bool SquaresOverflow(Operand o) =>
+        !o.Type.IsFloatingPoint && (o.Type is DType.UInt8 or DType.Bool || o.Values.Any(v => v * v > Types.Range(o.Type).High));
 }

@@ -48,7 +48,7 @@ internal sealed class Draw(int seed)
         for (var i = 0; i < partner.Length; i++)
             if (Chance(0.25)) partner[i] = 1;
         if (!Careful && partner.Length > 0 && Chance(0.04)) partner[Next(partner.Length)] += 1;
-        return Chance(0.05) ? [.. Shape(1, 2), .. partner] : partner;
+        return Chance(0.05) && (!Careful || partner.Length == shape.Length) ? [.. Shape(1, 2), .. partner] : partner;
     }
 
     /// <summary>A dimension of a tensor of some rank, counted from either end; now and then none of its own.</summary>
@@ -93,7 +93,7 @@ internal sealed class Draw(int seed)
     public Number Number()
     {
         var category = Of(DType.Bool, DType.Int64, DType.Int64, DType.Float64, DType.Float64, DType.Float64);
-        return new(category, category switch { DType.Bool => Next(2), DType.Int64 => Next(-3, 5), _ => Next(-40, 60) / 16.0 });
+        return new(category, category switch { DType.Bool => Next(2), DType.Int64 => Next(-3, 5), _ => Chance(0.2) ? Of(0.1, -0.3, 1.7, 2.3) : Next(-40, 60) / 16.0 });
     }
 
     // ---- operands ----

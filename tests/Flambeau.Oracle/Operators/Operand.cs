@@ -20,6 +20,9 @@ internal sealed record Operand(DType Type, long[] Shape, Layout Layout, int Dim,
     /// <summary>True for operands that are held fixed: class weights.</summary>
     public bool IsFixed { get; init; }
 
+    /// <summary>The same elements in another type.</summary>
+    public Operand With(DType type) => this with { Type = type };
+
     /// <summary>True if a gradient is asked for.</summary>
     public bool Varies => Type.IsFloatingPoint && !IsFixed;
 

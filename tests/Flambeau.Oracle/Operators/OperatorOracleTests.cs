@@ -24,7 +24,8 @@ public class OperatorOracleTests
         Assert.NotEmpty(table);
 
         var complaints = new SortedDictionary<string, List<string>>(StringComparer.Ordinal);
-        int skipped = 0, threw = 0, gradients = 0, deliberate = 0;
+        var deliberate = new SortedDictionary<string, List<string>>(StringComparer.Ordinal);
+        int skipped = 0, threw = 0, gradients = 0;
         for (var i = 0; i < Cases; i++)
         {
             var op = table[i % table.Length];
@@ -32,19 +33,23 @@ public class OperatorOracleTests
             var c = op.Draw(new Draw(seed));
             // the last line names the case that ended the process
             if (s_trace is { } trace) File.WriteAllText(trace, $"{i} {op.Name}({Comparison.Describe(c)}");
-            var outcome = Comparison.Of(c, seed + 1);
+            var outcome = Comparison.Of(op.Name, c, seed + 1);
             if (outcome.Skipped) skipped++;
             if (outcome.Threw) threw++;
             if (outcome.HadGradients) gradients++;
-            if (outcome.Complaint is not { } complaint) continue;
-            if (Differences.Deliberate(op.Name, c, complaint)) { deliberate++; continue; }
-            if (!complaints.TryGetValue(op.Name, out var list)) complaints.Add(op.Name, list = []);
-            list.Add($"{complaint}\n      case {i / table.Length}: {op.Name}({Comparison.Describe(c)}");
+            foreach (var (reason, difference) in outcome.Deliberate) Note(deliberate, $"{op.Name} ({reason})", difference);
+            if (outcome.Complaint is { } complaint) Note(complaints, op.Name, complaint);
+
+            void Note(SortedDictionary<string, List<string>> report, string heading, Complaint what)
+            {
+                if (!report.TryGetValue(heading, out var list)) report.Add(heading, list = []);
+                list.Add($"{what.Text}\n      case {i / table.Length}: {op.Name}({Comparison.Describe(c)}");
+            }
         }
 
-        var summary = $"{Cases} cases over {table.Length} operators, seed {Seed}: {gradients} with gradients, {threw} refused, {skipped} without a kernel in PyTorch, {deliberate} deliberate differences";
+        var summary = $"{Cases} cases over {table.Length} operators, seed {Seed}: {gradients} with gradients, {threw} refused, {skipped} without a kernel in PyTorch, {deliberate.Values.Sum(list => list.Count)} deliberate differences";
         TestContext.Current.SendDiagnosticMessage(summary);
-        if (Environment.GetEnvironmentVariable("FLAMBEAU_ORACLE_LOG") is { } log) File.WriteAllText(log, summary + "\n" + Report(complaints, 6));
+        if (Environment.GetEnvironmentVariable("FLAMBEAU_ORACLE_LOG") is { } log) File.WriteAllText(log, summary + "\n" + Report(complaints, 6) + "On purpose:\n" + Report(deliberate, 4));
         Assert.True(complaints.Count == 0, summary + "\n" + Report(complaints, 2));
     }
 
@@ -53,7 +58,7 @@ public class OperatorOracleTests
         var text = new StringBuilder();
         foreach (var (name, list) in complaints)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"  {name}: {list.Count} disagreements");
+            text.AppendLine(CultureInfo.InvariantCulture, $"  {name}: {list.Count}");
             foreach (var complaint in list.Take(each)) text.AppendLine("    " + complaint);
         }
         return text.ToString();

@@ -30,8 +30,29 @@ internal static partial class OperatorTable
             var (type, number) = (d.Type(), d.Number());
             // PyTorch wraps −2 to 254 before it compares with uint8
             if (type == DType.UInt8) number = number with { Value = Math.Abs(number.Value) };
-            return One(d.Operand(type, d.Shape(), values), x => ours(x, number.Ours), x => theirs(x, number.Theirs), tolerance ?? Tolerance.Exact, number.ToString());
+            return One(d.Operand(type, d.Shape(), values), x => ours(x, number.Ours), x => theirs(x, number.Theirs), tolerance ?? Tolerance.Exact, number.ToString()) with { Number = number };
         });
+
+    // the binding negates the tensor first, which wraps uint8: the number as a tensor of its category instead, beside dimensions, where both promote alike
+    public static Theirs Minus(Theirs x, TorchSharp.Scalar s)
+    {
+        return x.dim() > 0 ? ZeroDim(s, x).sub(x) : ZeroDim(s, x).sub(x.reshape(1)).reshape([]);
+    }
+
+    private static Theirs ZeroDim(TorchSharp.Scalar s, Theirs beside) =>
+        torch.zeros([], dtype: s.Type == torch.ScalarType.Float64 && !beside.is_floating_point() ? torch.ScalarType.Float32 : s.Type).add(s);
+
+    private static Theirs WhereNumber(Theirs mask, Theirs x, TorchSharp.Scalar s) => x.dim() > 0 ? torch.where(mask, x, ZeroDim(s, x)) : torch.where(mask, x.reshape(1), ZeroDim(s, x)).reshape(mask.shape);
+
+    /// <summary>A quotient of whole numbers: PyTorch ends the process at the least int32 over −1.</summary>
+    private static Operator Whole(Operator op) => op with
+    {
+        Draw = d =>
+        {
+            var c = op.Draw(d);
+            return c with { Operands = Array.ConvertAll(c.Operands, o => o with { Values = Array.ConvertAll(o.Values, v => o.Type == DType.Int32 ? Math.Max(v, -int.MaxValue) : v) }) };
+        },
+    };
 
     private static Operator[] Unary =>
     [
@@ -52,7 +73,7 @@ internal static partial class OperatorTable
         U("Neg", x => x.Neg(), x => x.neg(), Tolerance.Exact), U("Abs", x => x.Abs(), x => x.abs(), Tolerance.Exact), U("Sign", x => x.Sign(), x => x.sign(), Tolerance.Exact),
         U("IsNaN", x => x.IsNaN(), x => x.isnan(), Tolerance.Exact), U("IsInf", x => x.IsInf(), x => x.isinf(), Tolerance.Exact), U("IsFinite", x => x.IsFinite(), x => x.isfinite(), Tolerance.Exact),
         U("IsPosInf", x => x.IsPosInf(), x => x.isposinf(), Tolerance.Exact), U("IsNegInf", x => x.IsNegInf(), x => x.isneginf(), Tolerance.Exact),
-        U("LogicalNot", x => x.LogicalNot(), x => x.logical_not(), Tolerance.Exact), U("BitwiseNot", x => x.BitwiseNot(), x => x.bitwise_not(), Tolerance.Exact),
+        U("Sinc", x => x.Sinc(), x => x.sinc(), new(64, 1)), U("LogicalNot", x => x.LogicalNot(), x => x.logical_not(), Tolerance.Exact), U("BitwiseNot", x => x.BitwiseNot(), x => x.bitwise_not(), Tolerance.Exact),
         U("NanToNum", x => x.NanToNum(), x => x.nan_to_num(), Tolerance.Exact), U("NanToNum by numbers", x => x.NanToNum(1, 2, -3), x => x.nan_to_num(1, 2, -3), Tolerance.Exact),
         new("To", d =>
         {
@@ -66,12 +87,12 @@ internal static partial class OperatorTable
     [
         B("Add", (x, y) => x + y, (x, y) => x.add(y)), B("Sub", (x, y) => x - y, (x, y) => x.sub(y)), B("Mul", (x, y) => x * y, (x, y) => x.mul(y)), B("Div", (x, y) => x / y, (x, y) => x.div(y)),
         N("Add a number", (x, s) => x + s, (x, s) => x.add(s)), N("Sub a number", (x, s) => x - s, (x, s) => x.sub(s)), N("Mul by a number", (x, s) => x * s, (x, s) => x.mul(s), new(1)),
-        N("Div by a number", (x, s) => x / s, (x, s) => x.div(s), new(2)), N("Number minus tensor", (x, s) => s - x, (x, s) => s - x), N("Number over tensor", (x, s) => s / x, (x, s) => s / x, new(2)),
+        N("Div by a number", (x, s) => x / s, (x, s) => x.div(s), new(2)), N("Number minus tensor", (x, s) => s - x, Minus), N("Number over tensor", (x, s) => s / x, (x, s) => s / x, new(2)),
         B("Pow", (x, y) => x.Pow(y), (x, y) => x.pow(y), new(64, 1)), N("Pow a number", (x, s) => x.Pow(s), (x, s) => x.pow(s), new(64, 1)), B("Pow of positive numbers", (x, y) => x.Pow(y), (x, y) => x.pow(y), new(64, 1), values: Values.Positive),
-        B("Remainder", (x, y) => x.Remainder(y), (x, y) => x.remainder(y), Tolerance.Function), B("Fmod", (x, y) => x.Fmod(y), (x, y) => x.fmod(y), Tolerance.Function),
-        N("Remainder by a number", (x, s) => x.Remainder(s), (x, s) => x.remainder(s), Tolerance.Function), N("Fmod by a number", (x, s) => x.Fmod(s), (x, s) => x.fmod(s), Tolerance.Function),
-        B("FloorDivide", (x, y) => x.FloorDivide(y), (x, y) => x.floor_divide(y), gradients: false), B("TruncDivide", (x, y) => x.TruncDivide(y), (x, y) => x.div(y, torch.RoundingMode.trunc)),
-        N("FloorDivide by a number", (x, s) => x.FloorDivide(s), (x, s) => x.div(s, torch.RoundingMode.floor)),
+        Whole(B("Remainder", (x, y) => x.Remainder(y), (x, y) => x.remainder(y), Tolerance.Function)), Whole(B("Fmod", (x, y) => x.Fmod(y), (x, y) => x.fmod(y), Tolerance.Function)),
+        Whole(N("Remainder by a number", (x, s) => x.Remainder(s), (x, s) => x.remainder(s), Tolerance.Function)), Whole(N("Fmod by a number", (x, s) => x.Fmod(s), (x, s) => x.fmod(s), Tolerance.Function)),
+        Whole(B("FloorDivide", (x, y) => x.FloorDivide(y), (x, y) => x.floor_divide(y), gradients: false)), Whole(B("TruncDivide", (x, y) => x.TruncDivide(y), (x, y) => x.div(y, torch.RoundingMode.trunc))),
+        Whole(N("FloorDivide by a number", (x, s) => x.FloorDivide(s), (x, s) => x.div(s, torch.RoundingMode.floor))),
         B("Eq", (x, y) => x.Eq(y), (x, y) => x.eq(y)), B("Ne", (x, y) => x.Ne(y), (x, y) => x.ne(y)), B("Lt", (x, y) => x < y, (x, y) => x.lt(y)), B("Le", (x, y) => x <= y, (x, y) => x.le(y)),
         B("Gt", (x, y) => x > y, (x, y) => x.gt(y)), B("Ge", (x, y) => x >= y, (x, y) => x.ge(y)),
         N("Eq a number", (x, s) => x.Eq(s), (x, s) => x.eq(s)), N("Lt a number", (x, s) => x.Lt(s), (x, s) => x.lt(s)), N("Ge a number", (x, s) => x.Ge(s), (x, s) => x.ge(s)),
@@ -83,6 +104,10 @@ internal static partial class OperatorTable
         B("BitwiseAnd", (x, y) => x & y, (x, y) => x.bitwise_and(y)), B("BitwiseOr", (x, y) => x | y, (x, y) => x.bitwise_or(y)), B("BitwiseXor", (x, y) => x ^ y, (x, y) => x.bitwise_xor(y)),
         B("LeftShift", (x, y) => x.LeftShift(y), (x, y) => x.bitwise_left_shift(y), type: d => d.WholeType(), values: Values.Positive), B("RightShift", (x, y) => x.RightShift(y), (x, y) => x.bitwise_right_shift(y), type: d => d.WholeType(), values: Values.Positive),
         B("IsClose", (x, y) => x.IsClose(y, 0.1, 0.1, true), (x, y) => x.isclose(y, 0.1, 0.1, true), type: d => d.FloatType(), oneType: true),
+        B("Add scaled", (x, y) => x.Add(y, 2), (x, y) => x.add(y, alpha: 2), new(4, 8)), B("Sub scaled", (x, y) => x.Sub(y, 0.3), (x, y) => x.add(y, alpha: -0.3), new(4, 8)),
+        N("Ne a number", (x, s) => x.Ne(s), (x, s) => x.ne(s)), N("Gt a number", (x, s) => x.Gt(s), (x, s) => x.gt(s)), N("Le a number", (x, s) => x.Le(s), (x, s) => x.le(s)),
+        B("ClampMin by a tensor", (x, y) => x.ClampMin(y), (x, y) => x.clamp(y, null)), B("ClampMax by a tensor", (x, y) => x.ClampMax(y), (x, y) => x.clamp(null, y)),
+        B("Pow_", (x, y) => x.Clone().Pow_(y), (x, y) => x.clone().pow_(y), new(64, 1), values: Values.Positive), B("Sub_", (x, y) => x.Clone().Sub_(y), (x, y) => x.clone().sub_(y)),
         B("Add_", (x, y) => x.Clone().Add_(y), (x, y) => x.clone().add_(y)), B("Mul_", (x, y) => x.Clone().Mul_(y), (x, y) => x.clone().mul_(y)), B("Div_", (x, y) => x.Clone().Div_(y), (x, y) => x.clone().div_(y)),
         B("Copy_", (x, y) => x.Clone().Copy_(y), (x, y) => x.clone().copy_(y), values: Values.Positive),
     ];
@@ -98,7 +123,7 @@ internal static partial class OperatorTable
         new("MaskedFill", d =>
         {
             var (type, shape, number) = (d.Type(), d.Shape(), d.Number());
-            return Two(d.Operand(type, shape), d.Operand(d.Chance(0.95) ? DType.Bool : d.Type(), d.Partner(shape)), (x, m) => x.MaskedFill(m, number.Ours), (x, m) => x.masked_fill(m, number.Theirs), Tolerance.Exact, number.ToString());
+            return Two(d.Operand(type, shape), d.Operand(d.Chance(0.95) ? DType.Bool : d.Type(), d.Partner(shape)), (x, m) => x.MaskedFill(m, number.Ours), (x, m) => x.masked_fill(m, number.Theirs), Tolerance.Exact, number.ToString()) with { Number = number };
         }),
         new("AddCMul", d => Triple(d, (x, y, z, s) => x.AddCMul(y, z, s), (x, y, z, s) => x.addcmul(y, z, s))),
         new("AddCDiv", d => Triple(d, (x, y, z, s) => x.AddCDiv(y, z, s), (x, y, z, s) => x.addcdiv(y, z, s))),
@@ -107,6 +132,17 @@ internal static partial class OperatorTable
             var (type, shape) = (d.FloatType(), d.Shape());
             Operand[] operands = [d.Operand(type, shape), d.Operand(type, d.Partner(shape)), d.Operand(type, d.Partner(shape))];
             return new(operands, x => [x[0].Lerp(x[1], x[2])], x => [x[0].lerp(x[1], x[2])], new(16, 16));
+        }),
+        new("Lerp by a number", d =>
+        {
+            // a weight beside 0-dim tensors the binding makes a tensor of float64
+            var (type, shape, weight) = (d.FloatType(), d.Shape(1), d.Of(0.25, 0.5, 0.7, 1.3));
+            return Two(d.Operand(type, shape), d.Operand(type, d.Partner(shape)), (x, y) => x.Lerp(y, weight), (x, y) => x.lerp(y, weight), new(16, 16), $"{weight}");
+        }),
+        new("Where with a number", d =>
+        {
+            var (shape, number) = (d.Shape(), d.Number());
+            return Two(d.Operand(DType.Bool, d.Partner(shape)), d.Operand(d.Type(), shape), (m, x) => Ours.Where(m, x, number.Ours), (m, x) => WhereNumber(m, x, number.Theirs), Tolerance.Exact, number.ToString()) with { Number = number };
         }),
         new("Clamp by tensors", d =>
         {
@@ -120,7 +156,7 @@ internal static partial class OperatorTable
     {
         var (type, shape, number) = (d.Type(), d.Shape(), d.Number());
         Operand[] operands = [d.Operand(type, shape), d.Operand(d.PartnerType(type), d.Partner(shape)), d.Operand(d.PartnerType(type), d.Partner(shape), Values.Positive)];
-        return new(operands, x => [ours(x[0], x[1], x[2], number.Ours)], x => [theirs(x[0], x[1], x[2], number.Theirs)], new(16, 64), number.ToString());
+        return new(operands, x => [ours(x[0], x[1], x[2], number.Ours)], x => [theirs(x[0], x[1], x[2], number.Theirs)], new(16, 64), number.ToString()) { Number = number };
     }
 
     private static Operator[] Activations =>

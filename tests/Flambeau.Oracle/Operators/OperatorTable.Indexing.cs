@@ -11,7 +11,7 @@ internal static partial class OperatorTable
     /// <summary>Rows by number: the tensor, positions along a dimension, and as many rows to write.</summary>
     private static Operator Rows(string name, Func<Ours, int, Ours, Ours, Ours> ours, Func<Theirs, int, Theirs, Theirs, Theirs> theirs, bool distinct = false) => new(name, d =>
     {
-        var (type, shape) = (d.Type(), d.Shape(d.Chance(0.95) ? 1 : 0));
+        var (type, shape) = (d.Type(), d.Chance(0.05) ? [] : d.Shape(1));
         var dim = d.Dim(shape.Length);
         var n = At(shape, dim);
         var index = d.Index([d.Next(0, 4)], n);
@@ -29,7 +29,7 @@ internal static partial class OperatorTable
         var dim = d.Dim(shape.Length);
         var at = shape.Length == 0 ? 0 : dim < 0 ? dim + shape.Length : dim;
         var places = shape.Select((n, k) => k == at ? d.Next(0, (int)Math.Min(n + (distinct ? 0 : 2), 40)) : d.Chance(0.7) ? n : Math.Max(0, n - 1)).ToArray();
-        if (d.Chance(0.02) && places.Length > 0) places[d.Next(places.Length)] += 3;
+        if (d.Chance(0.02) && places.Length > 0 && d.Next(places.Length) is var wrong && (!distinct || wrong != at)) places[wrong] += 3;
         var index = d.Index(places, At(shape, dim));
         // places written twice leave either value: every line along the dimension counts on from another start
         if (distinct && at >= 0 && at < shape.Length && Count(places) > 0) index = index with { Values = Counting(places, at, shape[at], d.Next(5)) };
@@ -100,6 +100,12 @@ internal static partial class OperatorTable
             var x = d.Operand(d.Type(), d.Shape());
             var (dim, down) = (d.Dim(x.Shape.Length), d.Chance(0.5));
             return new([x], y => { var (v, i) = y[0].Sort(dim, down); return [v, i]; }, y => { var (v, i) = y[0].sort(dim, down, stable: true); return [v, i]; }, Tolerance.Exact, $"dim {dim} descending {down}");
+        }),
+        new("ArgSort", d =>
+        {
+            var x = d.Operand(d.Type(), d.Shape());
+            var (dim, down) = (d.Dim(x.Shape.Length), d.Chance(0.5));
+            return One(x, y => y.ArgSort(dim, down), y => y.sort(dim, down, stable: true).Item2, Tolerance.Exact, $"dim {dim} descending {down}");
         }),
         new("TopK", d =>
         {

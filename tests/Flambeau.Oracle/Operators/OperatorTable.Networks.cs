@@ -75,7 +75,7 @@ internal static partial class OperatorTable
         var (type, shape) = (d.FloatType(), d.Shape());
         var (mine, yours) = d.Of(LossReductions);
         var x = d.Operand(type, shape, Values.Tame);
-        return Two(x, d.Operand(type, shape, target), (a, b) => ours(a, b, mine), (a, b) => theirs(a, b, yours), SumOf(x), $"{mine}");
+        return Two(x, d.Operand(type, shape, target), (a, b) => ours(a, b, mine), (a, b) => theirs(a, b, yours), SumOf(x) with { Ulps = 2 * SumOf(x).Ulps }, $"{mine}");
     });
 
     private static Case Classes(Draw d, bool logs)
@@ -112,8 +112,15 @@ internal static partial class OperatorTable
             var (type, shape) = (d.FloatType(), d.Shape(1));
             var dims = d.Next(1, Math.Min(shape.Length, 2));
             var last = shape[^dims..];
-            Operand[] operands = [d.Operand(type, shape, Values.Tame), .. d.Chance(0.6) ? [d.Operand(type, last, Values.Tame), d.Operand(type, last, Values.Tame)] : Array.Empty<Operand>()];
+            Operand[] operands = [Unequal(d, type, shape, Values.Tame), .. d.Chance(0.6) ? [d.Operand(type, last, Values.Tame), d.Operand(type, last, Values.Tame)] : Array.Empty<Operand>()];
             return new(operands, x => [x[0].LayerNorm(dims, x.Length > 1 ? x[1] : null, x.Length > 1 ? x[2] : null, 1e-3)], x => [F.layer_norm(x[0], last, x.Length > 1 ? x[1] : null, x.Length > 1 ? x[2] : null, 1e-3)], new(128, 256), $"last {dims}");
+        }),
+        new("GroupNorm", d =>
+        {
+            var (type, groups) = (d.FloatType(), d.Next(1, 3));
+            var channels = groups * d.Next(1, 4);
+            Operand[] operands = [Unequal(d, type, [d.Next(1, 4), channels, .. d.Shape(0, 2).Select(n => Math.Min(n, 9))], Values.Tame), .. d.Chance(0.6) ? [d.Operand(type, [channels], Values.Tame), d.Operand(type, [channels], Values.Tame)] : Array.Empty<Operand>()];
+            return new(operands, x => [x[0].GroupNorm(groups, x.Length > 1 ? x[1] : null, x.Length > 1 ? x[2] : null, 1e-3)], x => [F.group_norm(x[0], groups, x.Length > 1 ? x[1] : null, x.Length > 1 ? x[2] : null, 1e-3)], new(128, 256), $"groups {groups}");
         }),
         new("RmsNorm", d =>
         {

@@ -62,7 +62,8 @@ internal static partial class OperatorTable
         {
             var (type, shape) = (d.Type(), d.Shape(1));
             var dim = d.Dim(shape.Length);
-            var operands = new Operand[d.Next(1, 4)];
+            // of one tensor the binding makes an alias, whatever the dim
+            var operands = new Operand[d.Next(2, 4)];
             for (var i = 0; i < operands.Length; i++)
             {
                 var sizes = shape.ToArray();
@@ -102,7 +103,7 @@ internal static partial class OperatorTable
         V("Triu", (d, s) => { var n = d.Next(-3, 3); return (x => [x.Triu(n)], x => [x.triu(n)], $"{n}"); }, 2), V("Tril", (d, s) => { var n = d.Next(-3, 3); return (x => [x.Tril(n)], x => [x.tril(n)], $"{n}"); }, 2),
         V("Pad", (d, s) =>
         {
-            var (widths, value) = (Enumerable.Range(0, 2 * d.Next(1, Math.Max(1, s.Length))).Select(_ => (long)d.Next(d.Chance(0.1) ? -2 : 0, 3)).ToArray(), d.Next(0, 3));
+            var (widths, value) = (Enumerable.Range(0, 2 * d.Next(1, Math.Max(1, s.Length))).Select(_ => (long)d.Next(d.Chance(0.1) ? -2 : 0, 3)).ToArray(), d.Next(-1, 3));
             return (x => [x.Pad(widths, PadMode.Constant, value)], x => [F.pad(x, widths, TorchSharp.PaddingModes.Constant, value)], $"{Text(widths)} value {value}");
         }, 1),
         new("Pad by mirrors", d =>

@@ -95,7 +95,8 @@ internal sealed class Trace : Interpreter
     GraphNode Map(ElementwiseOp op, ReadOnlySpan<Tensor> x, GraphNode[] operands)
     {
         if (op.IsInteger) throw new NotTraceableException($"{op.Name} works on whole numbers");
-        var (type, compute) = op.Types(x);
+        var (type, common) = op.Types(x);
+        var compute = ElementwiseOp.ComputeType(common);
         if (!compute.IsFloatingPoint) throw new NotTraceableException($"{op.Name} is computed in whole numbers here");
         var shape = op.ResultShape(x);
         var axes = new int[shape.Rank];
@@ -103,8 +104,8 @@ internal sealed class Trace : Interpreter
         foreach (var operand in operands)
             for (int i = 1; i <= operand.Shape.Rank; i++)
                 if (operand.Axes[^i] >= 0) axes[^i] = axes[^i] < 0 ? operand.Axes[^i] : Join(axes[^i], operand.Axes[^i]);
-        var converted = Array.ConvertAll(operands, o => Cast(o, compute));
-        var y = Add(new Step.Map(op, compute), converted, shape, op.Kernel.YieldsMask ? DType.Bool : compute, axes);
+        for (int k = 0; k < operands.Length; k++) operands[k] = Cast(op.IsFiner(k, x[k], common) ? Cast(operands[k], common) : operands[k], compute);
+        var y = Add(new Step.Map(op, compute), operands, shape, op.Kernel.YieldsMask ? DType.Bool : compute, axes);
         return Cast(y, type);
     }
 

@@ -96,6 +96,7 @@ internal sealed class ContractOp : MultilinearOp
             int dim = labels.IndexOf(group[i]);
             long n = x.Shape.Sizes[dim], s = x.Strides[dim];
             if (n == 1) continue;
+            if (n == 0) return new(0, 1);
             if (!any) (any, stride) = (true, s);
             else if (s != stride * size) return null;
             size *= n;

@@ -26,6 +26,8 @@ public interface IElementwise : IOperator
     static virtual int Conditions => 0;
     /// <summary>False if bool operands alone are refused: <c>Sub</c>, <c>Neg</c>.</summary>
     static virtual bool AllowsBool => true;
+    /// <summary>True if numbers and 0-dim operands are rounded to the common type like all operands; false for <c>Mul</c>, <c>Div</c> and their like, which round their result alone.</summary>
+    static virtual bool RoundsScalars => true;
     /// <summary>Where samples draw their operands from: an interval inside the domain, away from poles.</summary>
     static virtual (double Low, double High) Domain => (-2, 2);
     /// <summary>What samples pass as the parameters: PyTorch's defaults.</summary>
@@ -158,6 +160,7 @@ internal abstract class ElementwiseOp : Op
     public virtual int Conditions => 0;
     public virtual bool IsInteger => false;
     public virtual bool AllowsBool => true;
+    public virtual bool RoundsScalars => true;
 
     /// <summary>Refuses values that have no result, before anything is written.</summary>
     protected virtual void Check(ReadOnlySpan<Tensor> x) { }
@@ -177,8 +180,8 @@ internal abstract class ElementwiseOp : Op
     public sealed override bool IsDifferentiable(int operand) =>
         operand >= Conditions && operand < Arity - Parameters && Promotion != Promotion.Bool && !IsInteger;
 
-    /// <summary>The type that the result has, and the type that it is computed in.</summary>
-    internal (DType Result, DType Compute) Types(ReadOnlySpan<Tensor> x)
+    /// <summary>The type that the result has, and the type common to the operands.</summary>
+    internal (DType Result, DType Common) Types(ReadOnlySpan<Tensor> x)
     {
         var common = Promote.ResultType(x[Conditions..]);
         if (IsInteger && common.IsFloatingPoint)
@@ -186,7 +189,30 @@ internal abstract class ElementwiseOp : Op
         if (common == DType.Bool && !AllowsBool)
             throw Errors.Make(Name, "is not defined on bool; use LogicalNot, LogicalXor or cast with To(DType.Int64)", Named(x));
         if (Promotion == Promotion.IntToFloat && !common.IsFloatingPoint) common = DType.Float32;
-        return (Promotion == Promotion.Bool ? DType.Bool : common, ComputeType(common));
+        return (Promotion == Promotion.Bool ? DType.Bool : common, common);
+    }
+
+    // What is computed in a type wider than the common one must not see more of an operand than the common one holds. Only 0-dim operands and long integers can be finer.
+    // A number beside whole ones is whole, and stays what it is: −2 is less than any uint8.
+    ReadOnlySpan<Tensor> InCommonType(ReadOnlySpan<Tensor> x, DType common)
+    {
+        if (ComputeType(common) == common) return x;
+        Tensor[]? rounded = null;
+        for (int k = 0; k < x.Length; k++)
+        {
+            if (!IsFiner(k, x[k], common)) continue;
+            rounded ??= x.ToArray();
+            Copy.Into(rounded[k] = Tensor.Empty(x[k].Shape, common), x[k]);
+        }
+        return rounded ?? x;
+    }
+
+    /// <summary>True if operand <paramref name="k"/> is rounded to the common type before it is used.</summary>
+    internal bool IsFiner(int k, Tensor x, DType common)
+    {
+        if (k < Conditions || k >= Arity - Parameters || ComputeType(common) == common) return false;
+        return x.Rank > 0 ? common.IsFloatingPoint && x.DType is DType.Int16 or DType.Int32 or DType.Int64
+            : x.DType != common && RoundsScalars && !(x.IsWrappedNumber && !common.IsFloatingPoint);
     }
 
     internal static DType ComputeType(DType type) => type switch
@@ -221,11 +247,12 @@ internal abstract class ElementwiseOp : Op
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
         if (IsPlainBinary && ElementwiseLoop.TryRunSmall(Kernel, x[0], x[1]) is { } small) return small;
-        var (type, compute) = Types(x);
+        var (type, common) = Types(x);
         var shape = ResultShape(x);
+        x = InCommonType(x, common);
         Check(x);
         var y = Tensor.Empty(shape, type);
-        ElementwiseLoop.Run(Kernel, compute, y, x);
+        ElementwiseLoop.Run(Kernel, ComputeType(common), y, x);
         return y;
     }
 
@@ -233,25 +260,25 @@ internal abstract class ElementwiseOp : Op
     public Tensor ApplyInPlace(Tensor target, params ReadOnlySpan<Tensor> x)
     {
         if (target.Level is not null || Interpreter.InCharge(x) is not null) return Lifting.InPlace(this, target, x);
-        var (type, compute) = Types(x);
+        var (type, common) = Types(x);
         if (type > target.DType && (type.IsFloatingPoint && !target.DType.IsFloatingPoint || target.DType == DType.Bool))
             throw Errors.Make(Name + "_", $"the result has type {type.Name}, which cannot be stored in a {target.DType.Name} tensor; cast the target first or use the out-of-place form", Named(x));
         if (!ResultShape(x).Equals(target.Shape))
             throw Errors.Make(Name + "_", $"the result has shape {ResultShape(x)}, which does not fit into the target's {target.Shape}; an in-place operator cannot broadcast its target", Named(x));
         if (Shapes.Overlaps(target)) throw Errors.Make(Name + "_", "several elements of the target share one place in memory (an expanded view); clone it first", ("target", target));
-        Check(x);
-        return Tape.InPlace(target, this, x, new InPlaceWrite(this, compute));
+        Check(InCommonType(x, common));
+        return Tape.InPlace(target, this, x, new InPlaceWrite(this, common));
     }
 
-    readonly struct InPlaceWrite(ElementwiseOp op, DType compute) : IInPlaceWrite
+    readonly struct InPlaceWrite(ElementwiseOp op, DType common) : IInPlaceWrite
     {
         public void Write(Tensor target, ReadOnlySpan<Tensor> x)
         {
             var operands = new Operands();
-            x.CopyTo(operands);
+            op.InCommonType(x, common).CopyTo(operands);
             for (int i = 1; i < x.Length; i++)
                 if (Shapes.MayAlias(target, operands[i])) operands[i] = operands[i].Detached().Clone();
-            ElementwiseLoop.Run(op.Kernel, compute, target, operands[..x.Length]);
+            ElementwiseLoop.Run(op.Kernel, ComputeType(common), target, operands[..x.Length]);
         }
     }
 
@@ -388,6 +415,7 @@ internal abstract class ElementwiseOp : Op
         : ExprOp($"{of.Name}Backward{(of.Arity > 1 ? operand : "")}", product, fromOutput ? 2 : of.Arity + 1, kernel)
     {
         public override int Conditions => fromOutput ? 0 : of.Conditions;
+        public override bool RoundsScalars => of.RoundsScalars;
     }
 }
 
@@ -439,6 +467,7 @@ internal sealed class BinaryOp<TOp> : ElementwiseOp where TOp : struct, IBinary
 
     public override Promotion Promotion => TOp.Promotion;
     public override bool AllowsBool => TOp.AllowsBool;
+    public override bool RoundsScalars => TOp.RoundsScalars;
     public override int Parameters => TOp.Parameters;
     public override int Conditions => TOp.Conditions;
     public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1));
@@ -460,6 +489,7 @@ internal sealed class TernaryOp<TOp> : ElementwiseOp where TOp : struct, ITernar
 
     public override Promotion Promotion => TOp.Promotion;
     public override bool AllowsBool => TOp.AllowsBool;
+    public override bool RoundsScalars => TOp.RoundsScalars;
     public override int Parameters => TOp.Parameters;
     public override int Conditions => TOp.Conditions;
     public override Expr Expression => TOp.Body(Expr.Input(0), Expr.Input(1), Expr.Input(2));

@@ -92,7 +92,8 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims
     {
         var type = TOp.Accumulation == Accumulation.IntToInt64 && !x[0].DType.IsFloatingPoint ? DType.Int64 : x[0].DType;
         var shape = Shapes.Reduced(x[0].Shape, dims, keepDim);
-        if (!TOp.HasIdentity && shape.Count > 0 && x[0].Numel == 0)
+        var sizes = x[0].Shape.Sizes;
+        if (!TOp.HasIdentity && Array.Exists(dims, d => sizes[d] == 0))
             throw Errors.Make(Name, "has no value over no elements: a reduced dim has size 0", ("x", x[0]));
         return ReduceLoop<TOp>.Run(x[0], dims, shape, type);
     }
