@@ -8,7 +8,7 @@ namespace Flambeau.Bench;
 
 /// <summary>
 /// What this machine can do at best, measured now: fused multiply-adds that never leave the registers, and plain reading and copying of memory far larger than the caches.
-/// Figures are the fastest of several tries, since a shared machine only ever makes them slower.
+/// Bandwidths are the fastest of several tries, since a shared machine only ever makes them slower; multiply-adds are the median of tries.
 /// </summary>
 internal static unsafe class Limits
 {
@@ -37,28 +37,30 @@ internal static unsafe class Limits
 
     static double Flops(int threads, Chains chains)
     {
-        double best = Best(threads, threads, &RunChains, &chains);
-        return 2.0 * Steps * Count * chains.Lanes * threads / best / 1e9;
+        // the median: clocks that rise for a moment are no limit for a product of seconds
+        double usual = Sorted(threads, threads, &RunChains, &chains)[Tries / 2];
+        return 2.0 * Steps * Count * chains.Lanes * threads / usual / 1e9;
     }
 
     static void RunChains(int part, void* state) => Sink = ((Chains*)state)->Run(part);
 
     static double Sink;
 
-    /// <summary>The fastest of several runs of a job, in seconds.</summary>
-    static double Best(int threads, int parts, delegate*<int, void*, void> body, void* state)
+    /// <summary>The seconds of several runs of a job, the fastest first.</summary>
+    static double[] Sorted(int threads, int parts, delegate*<int, void*, void> body, void* state)
     {
         int before = Team.Threads;
         Team.Threads = threads;
-        double best = double.MaxValue;
+        var seconds = new double[Tries];
         for (int t = 0; t < Tries; t++)
         {
             long start = Stopwatch.GetTimestamp();
             Team.Run(parts, body, state);
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            seconds[t] = Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
         Team.Threads = before;
-        return best;
+        Array.Sort(seconds);
+        return seconds;
     }
 
     struct Memory
@@ -74,7 +76,7 @@ internal static unsafe class Limits
         var memory = new Memory { From = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), To = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), Size = Bytes / parts & ~4095L };
         NativeMemory.Fill(memory.From, (nuint)Bytes, 1);
         NativeMemory.Fill(memory.To, (nuint)Bytes, 1);
-        double best = Best(threads, parts, body, &memory);
+        double best = Sorted(threads, parts, body, &memory)[0];
         NativeMemory.AlignedFree(memory.From);
         NativeMemory.AlignedFree(memory.To);
         return (double)passes * parts * memory.Size / best / 1e9;
