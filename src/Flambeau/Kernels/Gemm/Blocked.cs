@@ -4,19 +4,17 @@ using System.Runtime.CompilerServices;
 namespace Flambeau.Kernels;
 
 /// <summary>
-/// Large products. C is cut into a grid of parts for the team; in a part, block by block of k, many rows of A are packed once, then panels of B that fit the second level of cache one after the other are packed
-/// and multiplied, register block by register block. The inner loops live in caches that no other core shares; packed A streams through. C's columns lie side by side.
+/// Large products. C is cut into a grid of parts for the team; in a part, block by block of k, a panel of B that fits the last-level cache and blocks of A that fit the second level
+/// are packed and multiplied, register block by register block. C's columns lie side by side.
 /// </summary>
 internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
 {
     static int Width => M.Lanes * M.Vectors;
 
-    /// <summary>Rows of A that meet a panel of B at a time: a quarter of the second-level cache.</summary>
+    /// <summary>Rows of A in a block: a quarter of the second-level cache.</summary>
     static readonly int BlockM = Math.Max(1, (int)(Processor.L2 / 4 / (Gemm.BlockK * sizeof(T)) / M.Rows)) * M.Rows;
-    /// <summary>Rows of A that are packed together: an eighth of the last-level cache, less where many cores share it, and never so few that packing B again shows.</summary>
-    static readonly int PackedM = Math.Max(384 / M.Rows, (int)(Math.Min(Processor.L3, 32L << 20) / Math.Max(8, 2 * Processor.L3Cores) / (Gemm.BlockK * sizeof(T)) / M.Rows)) * M.Rows;
-    /// <summary>Columns of B in a panel: half of the second-level cache.</summary>
-    static readonly int PanelN = Math.Max(1, (int)(Processor.L2 / 2 / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
+    /// <summary>Columns of B in a panel: an eighth of the last-level cache, less where many cores share it, and never so few that packing A again shows.</summary>
+    static readonly int BlockN = Math.Max(384 / Width, (int)(Math.Min(Processor.L3, 32L << 20) / Math.Max(8, 2 * Processor.L3Cores) / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
 
     public static void Multiply(in Product<T> x)
     {
@@ -50,22 +48,21 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
             Small<M, T, V>.Multiply(x);
             return;
         }
-        long maxM = Even(x.M, PackedM, M.Rows), maxN = Even(x.N, PanelN, Width), maxK = Math.Min(Gemm.BlockK, x.K);
+        long maxM = Even(x.M, BlockM, M.Rows), maxN = Even(x.N, BlockN, Width), maxK = Math.Min(Gemm.BlockK, x.K);
         T* a = (T*)Scratch.Rent(Slot.A, maxM * maxK * sizeof(T)), b = (T*)Scratch.Rent(Slot.B, maxN * maxK * sizeof(T));
-        for (long i = 0; i < x.M; i += maxM)
+        for (long j = 0; j < x.N; j += maxN)
         {
-            long m = Math.Min(maxM, x.M - i), block = Even(m, BlockM, M.Rows);
+            long n = Math.Min(maxN, x.N - j);
             for (long p = 0; p < x.K; p += Gemm.BlockK)
             {
                 long k = Math.Min(Gemm.BlockK, x.K - p);
                 var into = p == 0 ? Into.Store : Into.Add;
-                Packing.Pack<M, T, V>(x.A + i * x.ARow + p * x.ACol, x.ARow, x.ACol, m, k, a, M.Rows);
-                for (long j = 0; j < x.N; j += maxN)
+                Packing.Pack<M, T, V>(x.B + p * x.BRow + j * x.BCol, x.BCol, x.BRow, n, k, b, Width);
+                for (long i = 0; i < x.M; i += maxM)
                 {
-                    long n = Math.Min(maxN, x.N - j);
-                    Packing.Pack<M, T, V>(x.B + p * x.BRow + j * x.BCol, x.BCol, x.BRow, n, k, b, Width);
-                    for (long row = 0; row < m; row += block)
-                        Tiles((nint)Math.Min(block, m - row), (nint)n, (nint)k, a + row * k, b, x.C + (i + row) * x.CRow + j, (nint)x.CRow, into);
+                    long m = Math.Min(maxM, x.M - i);
+                    Packing.Pack<M, T, V>(x.A + i * x.ARow + p * x.ACol, x.ARow, x.ACol, m, k, a, M.Rows);
+                    Tiles((nint)m, (nint)n, (nint)k, a, b, x.C + i * x.CRow + j, (nint)x.CRow, into);
                 }
             }
         }
