@@ -55,13 +55,40 @@ internal static unsafe class Team
     public static int Share => inside ? 1 : threads;
 
     /// <summary>True while workers spin, so that a job costs them well under a microsecond to begin; false once they are parked or before the first job.</summary>
-    public static bool Awake => started > 0 && Volatile.Read(ref parked.Value) < started;
+    public static bool Awake => started > 0 && Volatile.Read(ref parked.Value) < started && !Crowded;
+
+    // several callers have the cores busy already: what is small is not shared, and the workers go to sleep
+    static bool Crowded => Stopwatch.GetTimestamp() - Volatile.Read(ref crowdedAt) < Stopwatch.Frequency / 500;
+    static long crowdedAt = -Stopwatch.Frequency;
 
     /// <summary>True if a job of so many cheap element operations pays now. Small ones, by far the most, are answered without a look at the machine.</summary>
     public static bool Pays(long operations) => operations >= PaysFrom && operations >= Threshold;
 
     /// <summary>From how many cheap element operations a job pays now.</summary>
     public static long Threshold => Share == 1 ? long.MaxValue : Awake ? PaysFrom : PaysFromParked;
+
+    const int MissesToWake = 3;
+    const double MissesWithin = 1000; // microseconds
+    static int missed, missedBy;
+    static long missedSince;
+
+    /// <summary>
+    /// Told of work that an awake team would have shared and a parked one would not. A caller that brings several such pieces in quick succession, as the steps of a small model do, wakes the workers for the
+    /// next; several callers in turn do not, since they have the cores busy already. Fields are read and written without care: a lost count delays a waking, no more.
+    /// </summary>
+    public static void Missed()
+    {
+        int me = Environment.CurrentManagedThreadId;
+        long now = Stopwatch.GetTimestamp();
+        bool recent = now - missedSince <= MissesWithin * Stopwatch.Frequency / 1e6;
+        if (missedBy != me && recent) crowdedAt = now;
+        if (missedBy != me || !recent) (missedBy, missedSince, missed) = (me, now, 0);
+        if (++missed < MissesToWake || threads == 1 || inside || Crowded) return;
+        missed = 0;
+        int others = threads - 1;
+        if (started < others) Start(others);
+        for (int i = 0; i < others; i++) Workers[i].Wake();
+    }
 
     /// <summary>Runs parts 0 … <paramref name="parts"/> − 1 of <paramref name="body"/>, in no order, and returns when all are done. No allocation.</summary>
     /// <exception cref="Exception">The first exception of a part; the other parts may or may not have run.</exception>
@@ -80,8 +107,10 @@ internal static unsafe class Team
     /// <summary>As the generic form, with a function and its state; <paramref name="state"/> must stay in place until the return.</summary>
     public static void Run(int parts, delegate*<int, void*, void> body, void* state)
     {
-        if (parts <= 1 || threads == 1 || inside || Interlocked.CompareExchange(ref busy.Value, 1, 0) != 0)
+        bool alone = parts <= 1 || threads == 1 || inside;
+        if (alone || Interlocked.CompareExchange(ref busy.Value, 1, 0) != 0)
         {
+            if (!alone) Volatile.Write(ref crowdedAt, Stopwatch.GetTimestamp());
             for (int i = 0; i < parts; i++) body(i, state);
             return;
         }

@@ -63,8 +63,6 @@ internal sealed class RowProgram
     public required double[] Constants { get; init; }
     public required int Slots { get; init; }
     public required int RowSlots { get; init; }
-    /// <summary>The largest element of a value in a slot, in bytes.</summary>
-    public required int Widest { get; init; }
     /// <summary>How many columns all rows share: weights computed once, sums over rows.</summary>
     public required int SharedColumns { get; init; }
     public bool FoldsRows => Array.Exists(Body, i => i is Instruction.FoldRows);

@@ -31,14 +31,14 @@ internal sealed class RowProgramBuilder
         CutAxes();
         foreach (var node in _nodes) _valueOf[node] = ValueOf(node);
         for (int i = 0; i < _outputs.Count; i++) Output(i);
-        AssignSlots(out int slots, out int widest);
+        int slots = AssignSlots();
         return new()
         {
             RowSizes = [.. _order.Where((_, i) => (_rows >> i & 1) != 0).Select(a => _sizes[a])],
             Rows = Product(_rows), Columns = Product(_columns), Values = [.. _values],
             Before = [.. _code[0]], Body = [.. _code[1]], After = [.. _code[2]],
             Outputs = [.. _outputs.Select(o => (o.Shape, o.Type))],
-            Constants = [.. _constants], Slots = slots, RowSlots = _rowSlots, Widest = widest, SharedColumns = _shared,
+            Constants = [.. _constants], Slots = slots, RowSlots = _rowSlots, SharedColumns = _shared,
         };
     }
 
@@ -259,13 +259,13 @@ internal sealed class RowProgramBuilder
     // ---- slots ----
 
     // a slot is free again after the last instruction that reads its value
-    void AssignSlots(out int slots, out int widest)
+    int AssignSlots()
     {
         var body = _code[1];
         var lastUse = new int[_values.Count];
         for (int i = 0; i < body.Count; i++) foreach (int v in body[i].Operands) lastUse[v] = i;
         var free = new Stack<int>();
-        (slots, widest) = (0, 1);
+        int slots = 0;
         for (int i = 0; i < body.Count; i++)
         {
             int result = body[i].Result;
@@ -273,11 +273,11 @@ internal sealed class RowProgramBuilder
             {
                 if (!free.TryPop(out int slot)) slot = slots++;
                 _values[result] = value with { Index = slot };
-                widest = Math.Max(widest, value.Type.Size);
             }
             foreach (int v in body[i].Operands.Distinct())
                 if (lastUse[v] == i && _values[v] is { Place: Place.Slot, Index: >= 0 } done) free.Push(done.Index);
             if (lastUse[result] == 0 && _values[result] is { Place: Place.Slot } unused && !body.Exists(b => b.Operands.Contains(result))) free.Push(unused.Index);
         }
+        return slots;
     }
 }

@@ -12,6 +12,8 @@ internal static unsafe class RowRunner
 {
     const int BlockBytes = 128 << 10; // what a block's values take: a share of the second-level cache
     const int MaxTensors = 32;
+    const long ShortRow = 32;         // below this a row's fixed cost exceeds that of repeating what its elements share
+    const int MaxRepeated = 4;        // operands of one instruction
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
     /// <summary>The outputs of <paramref name="program"/> for contiguous <paramref name="inputs"/> of the shapes that it was made for.</summary>
@@ -83,10 +85,11 @@ internal static unsafe class RowRunner
         {
             var p = Program;
             long from = p.Rows * part / Parts, to = p.Rows * (part + 1) / Parts;
-            long rowBytes = Math.Max(1, p.Slots) * p.Columns * p.Widest;
+            long rowBytes = Math.Max(1, p.Slots) * p.Columns * 8;
             long most = Math.Clamp(BlockBytes / rowBytes, 1, Math.Max(1, to - from));
-            byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, p.Slots * most * p.Columns * p.Widest + p.RowSlots * most * 8 + 64);
-            var block = new Block { Job = this, Slots = scratch, SlotBytes = most * p.Columns * p.Widest, RowSlots = scratch + (p.Slots * most * p.Columns * p.Widest + 63) / 64 * 64, RowSlotBytes = most * 8, Part = part };
+            long slot = (most * p.Columns * 8 + 63) / 64 * 64, slots = p.Slots + (p.Columns < ShortRow ? MaxRepeated : 0);
+            byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + p.RowSlots * most * 8);
+            var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, RowSlots = scratch + slots * slot, RowSlotBytes = most * 8, Part = part };
             foreach (var instruction in p.Body)
                 if (instruction is Instruction.FoldRows fold) fold.Op.Column(p.Values[fold.Result].Type, Partial(fold, part), Partial(fold, part), p.Columns, true);
             for (long row = from; row < to; row += most)
@@ -182,6 +185,11 @@ internal static unsafe class RowRunner
                 x[k] = operand.Start;
                 steps[k] = operand.Step;
                 var has = values[map.Operands[k]].Extent;
+                if (extent == Extent.Full && has is Extent.Row or Extent.Column && Job.Program.Columns < ShortRow)
+                {
+                    x[k] = Repeat(operand, has, values[map.Operands[k]].Type.Size, k);
+                    continue;
+                }
                 if (has == Extent.Number || has == Extent.Row && extent == Extent.Full) scalars |= 1u << k;
                 together &= has == extent || has == Extent.Number;
             }
@@ -206,17 +214,25 @@ internal static unsafe class RowRunner
             Conversion.Run(from.Type, At(cast.Operand).Start, to.Type, At(cast.Result).Start, Length(to.Extent));
         }
 
+        // beside the slots
+        readonly byte* Repeat(Lines from, Extent has, int size, int k)
+        {
+            byte* to = Slots + (Job.Program.Slots + k) * SlotBytes;
+            Spread(from, has, new(to, Job.Program.Columns * size), Job.Program.Columns, size);
+            return to;
+        }
+
         readonly void Spread(Instruction.Spread spread)
         {
             var values = Job.Program.Values;
             var (has, extent, size) = (values[spread.Operand].Extent, values[spread.Result].Extent, values[spread.Result].Type.Size);
             Lines from = At(spread.Operand), to = At(spread.Result);
-            if (has == extent)
-            {
-                Buffer.MemoryCopy(from.Start, to.Start, long.MaxValue, Length(extent) * size);
-                return;
-            }
-            long columns = extent == Extent.Row ? 1 : Job.Program.Columns;
+            if (has == extent) Buffer.MemoryCopy(from.Start, to.Start, long.MaxValue, Length(extent) * size);
+            else Spread(from, has, to, extent == Extent.Row ? 1 : Job.Program.Columns, size);
+        }
+
+        readonly void Spread(Lines from, Extent has, Lines to, long columns, int size)
+        {
             byte* x = from.Start, y = to.Start;
             for (long row = 0; row < Count; row++, x += from.Step, y += to.Step)
                 if (has == Extent.Column) Buffer.MemoryCopy(x, y, columns * size, columns * size);

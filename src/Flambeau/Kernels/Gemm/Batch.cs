@@ -14,7 +14,7 @@ internal static unsafe class Batch
         int threads = Team.Share;
         var items = new Items<T> { First = first, ABatch = aBatch, BBatch = bBatch, CBatch = cBatch, Count = batch, Parts = 1 };
         bool large = first.Work >= LargeItem && batch < 4 * threads;
-        if (threads > 1 && batch > 1 && !large && (double)first.Work * batch >= Grid.ParallelWork)
+        if (threads > 1 && batch > 1 && !large && Grid.Pays((double)first.Work * batch))
             items.Parts = (int)Math.Min(batch, 8L * threads);
         if (items.Parts == 1) items.Run(0);
         else Team.Run(items.Parts, ref items);

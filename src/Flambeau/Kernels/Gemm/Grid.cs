@@ -6,7 +6,7 @@ namespace Flambeau.Kernels;
 internal readonly record struct Grid(int Rows, int Columns)
 {
     /// <summary>Multiplications from which a product is shared: some 25 µs of one core, or 100 where workers must be woken.</summary>
-    public static long ParallelWork => Team.Awake ? 1L << 19 : 1L << 21;
+    const double ParallelWork = 1 << 19, ParallelWorkParked = 1 << 21;
     /// <summary>Bytes of B read once from which a product of few rows is shared.</summary>
     public static long ParallelBytes => Team.Awake ? 1L << 18 : 1L << 20;
 
@@ -19,6 +19,15 @@ internal readonly record struct Grid(int Rows, int Columns)
 
     public int Parts => Rows * Columns;
 
+    /// <summary>True if so many multiplications are shared now. Tells the team of those that it sleeps through.</summary>
+    public static bool Pays(double work)
+    {
+        if (work < ParallelWork) return false;
+        if (work >= ParallelWorkParked || Team.Awake) return true;
+        Team.Missed();
+        return false;
+    }
+
     /// <summary>
     /// The grid that is done soonest: A is packed once a column of the grid, B once a row. Several parts for a thread are taken where they cost next to nothing,
     /// since they even out the work when a core is lent to others.
@@ -27,7 +36,7 @@ internal readonly record struct Grid(int Rows, int Columns)
     {
         double work = (double)m * n * k;
         int threads = (int)Math.Min(Team.Share, work / SmallestPart);
-        if (threads <= 1 || work < ParallelWork) return new Grid(1, 1);
+        if (threads <= 1 || !Pays(work)) return new Grid(1, 1);
         var best = new Grid(1, 1);
         double bestCost = double.MaxValue;
         for (int share = 1; share <= 4 && (share == 1 || work >= FinePart * threads * share); share *= 2)

@@ -1,0 +1,52 @@
+using System.Text.Json.Nodes;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Flambeau.Bench.Torch.Cases;
+
+/// <summary>Reductions along rows with what surrounds them, over <c>rows</c> × <c>columns</c>: <c>rows.NAME</c>, with its gradient if <c>backward</c> is true.</summary>
+internal static class RowCases
+{
+    public static IEnumerable<KeyValuePair<string, Func<Request, JsonObject>>> All =>
+    [
+        new("rows.softmax", r => Row(r, (x, _, _) => nn.functional.softmax(x, -1))),
+        new("rows.log_softmax", r => Row(r, (x, _, _) => nn.functional.log_softmax(x, -1))),
+        new("rows.layer_norm", r => Row(r, (x, w, b) => nn.functional.layer_norm(x, [x.shape[^1]], w, b))),
+        new("rows.rms_norm", r => Row(r, (x, w, _) => x * (x * x).mean([-1], keepdim: true).add(1e-6).rsqrt() * w)),
+        new("rows.cross_entropy", CrossEntropy),
+    ];
+
+    private static JsonObject Row(Request r, Func<Tensor, Tensor, Tensor, Tensor> op)
+    {
+        var backward = r.Flag("backward");
+        var shape = new[] { r.Integer("rows", 4096), r.Integer("columns", 384) };
+        var (x, w, b) = (Leaf(randn(shape, dtype: r.DType), backward), Leaf(ones(shape[1], dtype: r.DType), backward), Leaf(zeros(shape[1], dtype: r.DType), backward));
+        var g = randn(shape, dtype: r.DType);
+        return r.Time(() =>
+        {
+            using var scope = NewDisposeScope();
+            var y = op(x, w, b);
+            if (!backward) return;
+            y.backward([g]);
+            foreach (var leaf in new[] { x, w, b }) leaf.grad = null;
+        });
+    }
+
+    private static JsonObject CrossEntropy(Request r)
+    {
+        var backward = r.Flag("backward");
+        var (rows, columns) = (r.Integer("rows", 512), r.Integer("columns", 50304));
+        var x = Leaf(randn([rows, columns], dtype: r.DType), backward);
+        var target = randint(0, columns, rows, dtype: ScalarType.Int64);
+        return r.Time(() =>
+        {
+            using var scope = NewDisposeScope();
+            var loss = nn.functional.cross_entropy(x, target);
+            if (!backward) return;
+            loss.backward();
+            x.grad = null;
+        });
+    }
+
+    private static Tensor Leaf(Tensor x, bool requiresGrad) => requiresGrad ? x.requires_grad_() : x;
+}
