@@ -107,6 +107,10 @@ public class CompositeTests
         SameBits("both dims", t => t[0].Softmax(0) + t[0].Softmax(1), 0, x);
         SameBits("with its transpose", t => t[0] + t[0].T, 0, Tensor.RandN([7, 7]));
         SameBits("everything", t => t[0] / t[0].Sum(), 0, x);
+        SameBits("dims that are not adjacent", t => t[0] * 2 + t[1], 0, Tensor.RandN([40, 1, 50, 3]), Tensor.RandN([1, 1, 1, 3]));
+        SameBits("dims that are not adjacent", t => t[0] * 2 + t[1], 1, Tensor.RandN([40, 2, 50, 3]), Tensor.RandN([1, 2, 1, 3]));
+        SameBits("a sum over dims that are not adjacent", t => (t[0] + t[1]).Sum([0, 2]), 0, Tensor.RandN([40, 1, 50, 3]), Tensor.RandN([3]));
+        SameBits("two zeros", t => (t[0].Abs() * 0.0).Reciprocal() - (t[0].Abs() * -0.0).Reciprocal(), 0, x);
     }
 
     [Fact]
