@@ -74,15 +74,11 @@ public class AllocationTests
         Assert.InRange(both - forward, 16_384, 16_384 + 4_096);
     }
 
-    // the median of several blocks: other threads may make a shared entry anew meanwhile. Warm until the compiler's last tier, which keeps on the stack what earlier tiers put on the heap.
+    // the median of several blocks: other threads may make a shared entry anew meanwhile.
     static long Bytes(Action call)
     {
         const int Calls = 20;
-        for (int k = 0; k < 4; k++)
-        {
-            for (int i = 0; i < 100; i++) call();
-            Thread.Sleep(120);
-        }
+        for (int i = 0; i < 100; i++) call();
         var blocks = new long[9];
         foreach (ref long block in blocks.AsSpan())
         {

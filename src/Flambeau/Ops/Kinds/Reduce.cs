@@ -66,9 +66,6 @@ internal abstract class ReductionOp(int[] dims, bool keepDim) : Op
 
 internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims, keepDim) where TOp : struct, IReduction
 {
-    readonly int[] dims = dims;
-    readonly bool keepDim = keepDim;
-
     // over one dim, or over all: by far the usual ones are made once
     static readonly ReduceOp<TOp>?[] s_one = new ReduceOp<TOp>?[2 * KnownRank], s_all = new ReduceOp<TOp>?[2 * KnownRank];
     const int KnownRank = 8;
@@ -91,34 +88,39 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
         var type = TOp.Accumulation == Accumulation.IntToInt64 && !x[0].DType.IsFloatingPoint ? DType.Int64 : x[0].DType;
-        var shape = Shapes.Reduced(x[0].Shape, dims, keepDim);
-        var sizes = x[0].Shape.Sizes;
-        if (!TOp.HasIdentity && Array.Exists(dims, d => sizes[d] == 0))
+        var shape = Shapes.Reduced(x[0].Shape, Dims, KeepDim);
+        if (!TOp.HasIdentity && x[0].Numel == 0 && ReducesNothing(x[0].Shape))
             throw Errors.Make(Name, "has no value over no elements: a reduced dim has size 0", ("x", x[0]));
-        return ReduceLoop<TOp>.Run(x[0], dims, shape, type);
+        return ReduceLoop<TOp>.Run(x[0], Dims, shape, type);
+    }
+
+    bool ReducesNothing(Shape shape)
+    {
+        foreach (int d in Dims) if (shape.Sizes[d] == 0) return true;
+        return false;
     }
 
     public override uint SavesFor(int operand) => TOp.IsSum ? 0 : 1 | Output;
 
-    Tensor Keep(Tensor y, Shape operand) => keepDim ? y : y.Reshape(Shapes.Reduced(operand, dims, keepDim: true));
+    Tensor Keep(Tensor y, Shape operand) => KeepDim ? y : y.Reshape(Shapes.Reduced(operand, Dims, keepDim: true));
 
     public override void Pullback(Node node, Tensor g)
     {
         var shape = node.InputShapes[0];
         var kept = Keep(g, shape).To(node.InputTypes[0]);
-        node.Give(0, TOp.IsSum ? kept.Expand(shape) : TOp.Partial(node.Input(0), Keep(node.Output(), shape), dims)! * kept);
+        node.Give(0, TOp.IsSum ? kept.Expand(shape) : TOp.Partial(node.Input(0), Keep(node.Output(), shape), Dims)! * kept);
     }
 
     public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y)
     {
-        var term = TOp.IsSum ? t[0]! : TOp.Partial(x[0], Keep(y, x[0].Shape), dims)! * t[0]!;
-        return dims.Length == 0 ? term : term.Sum(dims, keepDim);
+        var term = TOp.IsSum ? t[0]! : TOp.Partial(x[0], Keep(y, x[0].Shape), Dims)! * t[0]!;
+        return Dims.Length == 0 ? term : term.Sum(Dims, KeepDim);
     }
 
     public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size)
     {
         // "no dims" means none here, not all: a 0-dim element reduces to itself
-        return dims.Length == 0 ? x[0] : new ReduceOp<TOp>([.. dims.Select(d => d + 1)], keepDim).Apply(x[0]);
+        return Dims.Length == 0 ? x[0] : new ReduceOp<TOp>([.. Dims.Select(d => d + 1)], KeepDim).Apply(x[0]);
     }
 }
 
