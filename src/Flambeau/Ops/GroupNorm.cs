@@ -36,11 +36,7 @@ namespace Flambeau
                 foreach (var t in new[] { weight, bias })
                     if (t is not null && (t.Rank != 1 || t.Shape[0] != x.Shape[1])) throw Errors.Make("GroupNorm", $"weight and bias need a value for each of {x.Shape[1]} channels", ("x", x), ("weight", weight), ("bias", bias));
                 var rows = Wide(x).Reshape(x.Shape[0], groups, -1);
-                var y = Composite.Apply("GroupNorm", t =>
-                {
-                    var centred = t[0] - t[0].Mean(-1, keepDim: true);
-                    return centred * ((centred * centred).Mean(-1, keepDim: true) + eps).Rsqrt();
-                }, eps, rows).Reshape(x.Shape);
+                var y = Composite.Apply("GroupNorm", t => Standardized(t[0], [-1], eps), eps, rows).Reshape(x.Shape);
                 Tensor Channels(Tensor t) => t.Unflatten(0, [t.Shape[0], .. Enumerable.Repeat(1L, x.Rank - 2)]);
                 if (weight is not null) y *= Channels(weight);
                 if (bias is not null) y += Channels(bias);

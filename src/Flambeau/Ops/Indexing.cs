@@ -327,37 +327,19 @@ namespace Flambeau
             /// <param name="dim">The indexed dimension; negative counts from the end.</param>
             /// <param name="index">int64 or int32 [n].</param>
             /// <param name="source">Of the type of x and its shape, but for n positions along <paramref name="dim"/>.</param>
-            public Tensor IndexAdd(int dim, Tensor index, Tensor source)
-            {
-                if (x.Rank == 0) return OneRow("IndexAdd", x, index).IndexAdd(dim, index, Row(source)).Reshape(Shape.Scalar);
-                return new IndexAddOp(RowWrite("IndexAdd", x, dim, index, source)).Apply(x, index, source);
-            }
+            public Tensor IndexAdd(int dim, Tensor index, Tensor source) => Written("IndexAdd", x, dim, index, source, static d => new IndexAddOp(d));
 
             /// <summary><c>IndexAdd</c> in place (PyTorch: <c>index_add_</c>).</summary>
-            public Tensor IndexAdd_(int dim, Tensor index, Tensor source)
-            {
-                if (x.Rank > 0) return new IndexAddOp(RowWrite("IndexAdd_", x, dim, index, source)).InPlace(x, index, source);
-                OneRow("IndexAdd_", x, index).IndexAdd_(dim, index, Row(source));
-                return x;
-            }
+            public Tensor IndexAdd_(int dim, Tensor index, Tensor source) => WrittenInPlace("IndexAdd_", x, dim, index, source, static d => new IndexAddOp(d));
 
             /// <summary>x with y[…, index[i], …] = source[…, i, …]; where an index repeats, the last write stays (PyTorch: <c>index_copy</c>).</summary>
             /// <param name="dim">The indexed dimension; negative counts from the end.</param>
             /// <param name="index">int64 or int32 [n].</param>
             /// <param name="source">Of the type of x and its shape, but for n positions along <paramref name="dim"/>.</param>
-            public Tensor IndexCopy(int dim, Tensor index, Tensor source)
-            {
-                if (x.Rank == 0) return OneRow("IndexCopy", x, index).IndexCopy(dim, index, Row(source)).Reshape(Shape.Scalar);
-                return new IndexCopyOp(RowWrite("IndexCopy", x, dim, index, source)).Apply(x, index, source);
-            }
+            public Tensor IndexCopy(int dim, Tensor index, Tensor source) => Written("IndexCopy", x, dim, index, source, static d => new IndexCopyOp(d));
 
             /// <summary><c>IndexCopy</c> in place (PyTorch: <c>index_copy_</c>).</summary>
-            public Tensor IndexCopy_(int dim, Tensor index, Tensor source)
-            {
-                if (x.Rank > 0) return new IndexCopyOp(RowWrite("IndexCopy_", x, dim, index, source)).InPlace(x, index, source);
-                OneRow("IndexCopy_", x, index).IndexCopy_(dim, index, Row(source));
-                return x;
-            }
+            public Tensor IndexCopy_(int dim, Tensor index, Tensor source) => WrittenInPlace("IndexCopy_", x, dim, index, source, static d => new IndexCopyOp(d));
 
             /// <summary>x with rows of dimension <paramref name="dim"/> filled with a number (PyTorch: <c>index_fill</c>).</summary>
             public Tensor IndexFill(int dim, Tensor index, Scalar value)
@@ -440,6 +422,19 @@ namespace Flambeau
         // a 0-dim tensor is one row; as many indices as rows keep it 0-dim
         static Tensor OneRow(string op, Tensor x, Tensor index) =>
             index.Numel == 1 ? x.Reshape(1) : throw Errors.Make(op, $"a 0-dim tensor is a single row, which {index.Numel} indices do not fit; reshape it to [1] first", ("x", x), ("index", index));
+
+        static Tensor Written(string op, Tensor x, int dim, Tensor index, Tensor source, Func<int, RowWriteOp> to)
+        {
+            if (x.Rank == 0) return Written(op, OneRow(op, x, index), dim, index, Row(source), to).Reshape(Shape.Scalar);
+            return to(RowWrite(op, x, dim, index, source)).Apply(x, index, source);
+        }
+
+        static Tensor WrittenInPlace(string op, Tensor x, int dim, Tensor index, Tensor source, Func<int, RowWriteOp> to)
+        {
+            if (x.Rank > 0) return to(RowWrite(op, x, dim, index, source)).InPlace(x, index, source);
+            WrittenInPlace(op, OneRow(op, x, index), dim, index, Row(source), to);
+            return x;
+        }
 
         static Tensor Row(Tensor x) => x.Rank == 0 ? x.Reshape(1) : x;
 

@@ -129,9 +129,7 @@ namespace Flambeau
                 return Composite.Apply("LayerNorm", t =>
                 {
                     using var temporaries = Temporaries.Begin();
-                    var wide = Wide(t[0]);
-                    var centred = wide - wide.Mean(last, keepDim: true);
-                    var y = centred * ((centred * centred).Mean(last, keepDim: true) + eps).Rsqrt();
+                    var y = Standardized(Wide(t[0]), last, eps);
                     if (scaled) y *= t[1];
                     if (shifted) y += t[^1];
                     return temporaries.Keep(y.To(t[0].DType));
@@ -236,6 +234,12 @@ namespace Flambeau
 
         // half precision is computed in float32: every intermediate would else be rounded
         static Tensor Wide(Tensor x) => x.DType is DType.Float32 or DType.Float64 ? x : x.To(DType.Float32);
+
+        static Tensor Standardized(Tensor x, int[] dims, double eps)
+        {
+            var centred = x - x.Mean(dims, keepDim: true);
+            return centred * ((centred * centred).Mean(dims, keepDim: true) + eps).Rsqrt();
+        }
 
         static Tensor[] Present(params ReadOnlySpan<Tensor?> operands)
         {

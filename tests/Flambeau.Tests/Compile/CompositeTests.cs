@@ -114,6 +114,13 @@ public class CompositeTests
     }
 
     [Fact]
+    public void Many_operands_have_the_same_bits()
+    {
+        foreach (int n in new[] { 20, 40 })
+            SameBits($"{n} operands", t => { var sum = t[0].Softmax(-1); foreach (var x in t) sum = sum * 0.5 + x; return sum; }, n, [.. Enumerable.Range(0, n).Select(i => Tensor.RandN([3, 5], generator: new Generator((ulong)i)))]);
+    }
+
+    [Fact]
     public void Attributes_and_shapes_have_programs_of_their_own()
     {
         static Tensor Power(Tensor x, double p) => Composite.Apply("Power", t => t[0].Abs().Pow(p) * t[0].Mean(-1, true), p, x);

@@ -11,18 +11,15 @@ namespace Flambeau.Compile.Loops;
 internal static unsafe class RowRunner
 {
     const int BlockBytes = 128 << 10; // what a block's values take: a share of the second-level cache
-    const int MaxTensors = 32;
     const long ShortRow = 32;         // below this a row's fixed cost exceeds that of repeating what its elements share
-    const int MaxRepeated = 4;        // operands of one instruction
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
     /// <summary>The outputs of <paramref name="program"/> for contiguous <paramref name="inputs"/> of the shapes that it was made for.</summary>
     public static Tensor[] Run(RowProgram program, Tensor[] inputs)
     {
-        if (inputs.Length + program.Outputs.Length > MaxTensors) throw new NotSupportedException($"a fused composite has at most {MaxTensors} operands and results");
         var outputs = new Tensor[program.Outputs.Length];
         for (int i = 0; i < outputs.Length; i++) outputs[i] = Tensor.Empty(program.Outputs[i].Shape, program.Outputs[i].Type);
-        byte** tensors = stackalloc byte*[MaxTensors];
+        byte** tensors = stackalloc byte*[inputs.Length + outputs.Length];
         Pin(program, inputs, outputs, tensors, 0);
         return outputs;
     }
@@ -87,7 +84,7 @@ internal static unsafe class RowRunner
             long from = p.Rows * part / Parts, to = p.Rows * (part + 1) / Parts;
             long rowBytes = Math.Max(1, p.Slots) * p.Columns * 8;
             long most = Math.Clamp(BlockBytes / rowBytes, 1, Math.Max(1, to - from));
-            long slot = (most * p.Columns * 8 + 63) / 64 * 64, slots = p.Slots + (p.Columns < ShortRow ? MaxRepeated : 0);
+            long slot = (most * p.Columns * 8 + 63) / 64 * 64, slots = p.Slots + (p.Columns < ShortRow ? ElementwiseLoop.MaxOperands : 0);
             byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + p.RowSlots * most * 8);
             var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, RowSlots = scratch + slots * slot, RowSlotBytes = most * 8, Part = part };
             foreach (var instruction in p.Body)

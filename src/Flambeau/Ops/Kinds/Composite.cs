@@ -13,6 +13,8 @@ namespace Flambeau.Ops;
 /// </code></example>
 public static class Composite
 {
+    const int MostOperands = 30; // a node of the tape names what it saves by bits
+
     /// <summary>Applies <paramref name="body"/> to tensors.</summary>
     /// <param name="name">The composite's name in errors and profiles.</param>
     /// <param name="body">Computes a tensor of its own from those given, and from nothing else that changes but the attributes. It is traced once for each set of shapes, types and attributes.</param>
@@ -20,7 +22,7 @@ public static class Composite
     /// <param name="x">The operands.</param>
     public static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
     {
-        if (!Settings.Fusion || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
+        if (!Settings.Fusion || x.Length > MostOperands || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
         var fused = Fused.Of(body, attributes, x, record);
         t_explained?.Add($"{name}\n{fused}");
