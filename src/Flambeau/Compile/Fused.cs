@@ -1,13 +1,12 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using Flambeau.Compile.Graphs;
-using Flambeau.Compile.Loops;
 using Flambeau.Transforms;
 
 namespace Flambeau.Compile;
 
 /// <summary>
-/// A composite as one pass over rows forward, and one backward that starts from its operands, its result and a few numbers a row; what lies between is computed again.
+/// A composite as a program forward, and one backward that starts from its operands, its result and a few numbers a row; what lies between is computed again.
 /// </summary>
 internal sealed class Fused
 {
@@ -15,8 +14,8 @@ internal sealed class Fused
 
     static readonly ConcurrentDictionary<Key, Fused> s_known = [];
 
-    /// <summary>Operands → result, then the statistics of rows that the backward pass needs; null if the composite is no pass over rows.</summary>
-    public RowProgram? Forward { get; private init; }
+    /// <summary>Operands → result, then the statistics of rows that the backward pass needs; null if the composite has operators that no graph holds.</summary>
+    public GraphProgram? Forward { get; private init; }
 
     /// <summary>Why <see cref="Forward"/> or <see cref="Backward"/> is missing.</summary>
     public string? Reason { get; private init; }
@@ -24,8 +23,8 @@ internal sealed class Fused
     /// <summary>The nodes of both, operands first.</summary>
     public IReadOnlyList<GraphNode> Graph { get; private init; } = [];
 
-    /// <summary>Operands, result, statistics, gradient → the gradients of the operands that want one; null if the gradient is no pass over rows.</summary>
-    public RowProgram? Backward { get; private init; }
+    /// <summary>Operands, result, statistics, gradient → the gradients of the operands that want one; null if no graph holds the gradient.</summary>
+    public GraphProgram? Backward { get; private init; }
 
     /// <summary>Which operands <see cref="Backward"/> gives a gradient, in order.</summary>
     public int[] Differentiated { get; private init; } = [];
@@ -55,7 +54,7 @@ internal sealed class Fused
                 if (record && x[i].RequiresGrad) inputs[i].RequiresGrad = true;
             }
             var y = body([.. inputs]);
-            return y.RequiresGrad ? WithGradient(trace, inputs, y) : new() { Graph = trace.Nodes, Forward = RowProgram.Of(trace, [Trace.NodeOf(y)], Given(inputs)) };
+            return y.RequiresGrad ? WithGradient(trace, inputs, y) : new() { Graph = trace.Nodes, Forward = new(trace, [Trace.NodeOf(y)], Given(inputs)) };
         }
         // also the errors of the operators themselves: operator by operator they are thrown with what the user gave
         catch (Exception e) when (e is NotTraceableException or FlambeauException)
@@ -88,6 +87,8 @@ internal sealed class Fused
                 outputs.Add(Trace.NodeOf(gradient));
                 differentiated.Add(Array.IndexOf(inputs, wanted[i]));
             }
+            var rewriter = new Rewriter(trace, forward);
+            for (int i = 0; i < outputs.Count; i++) outputs[i] = rewriter.Rewrite(outputs[i]);
             var saved = new Saves(result, forward);
             foreach (var output in outputs) saved.Visit(output);
             var given = Given(inputs);
@@ -96,19 +97,22 @@ internal sealed class Fused
             given[Trace.NodeOf(g)] = inputs.Length + 1 + saved.Statistics.Count;
             return new()
             {
-                Graph = trace.Nodes, Forward = RowProgram.Of(trace, [result, .. saved.Statistics], Given(inputs)),
-                Backward = RowProgram.Of(trace, outputs, given), Differentiated = [.. differentiated], SavesResult = saved.Result,
+                Graph = trace.Nodes, Forward = new(trace, [result, .. saved.Statistics], Given(inputs)),
+                Backward = new(trace, [.. outputs], given), Differentiated = [.. differentiated], SavesResult = saved.Result,
             };
         }
         catch (NotTraceableException e)
         {
-            return new() { Graph = trace.Nodes, Reason = $"backward: {e.Message}", Forward = RowProgram.Of(trace, [result], Given(inputs)) };
+            return new() { Graph = trace.Nodes, Reason = $"backward: {e.Message}", Forward = new(trace, [result], Given(inputs)) };
         }
     }
 
     /// <summary>The graph and its programs as text.</summary>
-    public override string ToString() => string.Join('\n', [.. Graph.Select(n => n.ToString()),
-        .. Forward is null ? [] : new[] { "", "forward: " + Forward }, .. Backward is null ? [] : new[] { "", "backward: " + Backward }, .. Reason is null ? [] : new[] { "", "not fused: " + Reason }]);
+    public override string ToString()
+    {
+        static string[] Text(string name, GraphProgram? program) => program is null ? [] : ["", name + ": " + (program.Rows?.ToString() ?? $"operator by operator: {program.Reason}")];
+        return string.Join('\n', [.. Graph.Select(n => n.ToString()), .. Text("forward", Forward), .. Text("backward", Backward), .. Reason is null ? [] : new[] { "", "no graph: " + Reason }]);
+    }
 
     /// <summary>What a backward graph takes from the forward one: the result, and what was reduced. Everything else is computed again.</summary>
     sealed class Saves(GraphNode result, int forward)

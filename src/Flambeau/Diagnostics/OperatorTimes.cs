@@ -24,12 +24,12 @@ public static class OperatorTimes
         lock (Times.Known) Times.Known.Clear();
     }
 
-    /// <summary>A pass over rows that does a whole composite's work.</summary>
-    internal static Tensor[] Run(string name, Compile.Loops.RowProgram program, Tensor[] x)
+    /// <summary>A program that does a whole composite's work.</summary>
+    internal static Tensor[] Run(string name, Compile.Graphs.GraphProgram program, Tensor[] x)
     {
-        if (!Enabled || t_inside) return Compile.Loops.RowRunner.Run(program, x);
+        if (!Enabled || t_inside) return program.Run(x);
         long start = Stopwatch.GetTimestamp();
-        var results = Compile.Loops.RowRunner.Run(program, x);
+        var results = program.Run(x);
         Add(name, Stopwatch.GetTimestamp() - start);
         return results;
     }

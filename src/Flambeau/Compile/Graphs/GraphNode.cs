@@ -17,8 +17,28 @@ internal abstract record Step
     /// <summary>The operand in the node's type.</summary>
     public sealed record Cast : Step;
 
-    /// <summary>The operand's values with dimensions of size 1 added, removed or repeated, or in another order: <see cref="GraphNode.Axes"/> says which is which.</summary>
-    public sealed record Relabel : Step;
+    /// <summary>The operand's values with dimensions of size 1 added or removed, repeated, or in another order: for each dimension that of the operand, or −1.</summary>
+    public sealed record Relabel(params int[] From) : Step
+    {
+        /// <summary>True if it does to an operand of <paramref name="rank"/> dimensions no more than broadcasting does: new dimensions in front, others repeated.</summary>
+        public bool OnlyExpands(int rank)
+        {
+            int added = From.Length - rank;
+            for (int i = 0; i < From.Length; i++) if (From[i] != Math.Max(i - added, -1)) return false;
+            return added >= 0;
+        }
+
+        /// <summary>The operator on a tensor, as a view.</summary>
+        public Tensor Of(Tensor x, Shape to)
+        {
+            int[] kept = [.. From.Where(f => f >= 0)];
+            int[] gone = [.. Enumerable.Range(0, x.Rank).Where(d => Array.IndexOf(kept, d) < 0)];
+            var ordered = x.Permute([.. gone, .. kept]); // what is gone has size 1
+            var sizes = new long[From.Length];
+            for (int i = 0; i < sizes.Length; i++) sizes[i] = From[i] < 0 ? 1 : x.Shape.Sizes[From[i]];
+            return ordered.Reshape(Shape.Of(sizes)).Expand(to);
+        }
+    }
 
     /// <summary>A reduction over some of the operand's dimensions.</summary>
     public sealed record Fold(ReductionOp Op) : Step;
@@ -46,6 +66,7 @@ internal sealed class GraphNode(int id, Step step, GraphNode[] operands, Shape s
             Step.Number(var value) => value.ToString("R", System.Globalization.CultureInfo.InvariantCulture),
             Step.Map(var op, _) => op.Name,
             Step.Fold(var op) => $"{op.Name}[{string.Join(", ", op.Dims)}]",
+            Step.Relabel => "Relabel",
             _ => step.GetType().Name,
         };
         string arguments = operands.Length == 0 ? "" : $"({string.Join(", ", operands.Select(o => $"t{o.Id}"))})";

@@ -1,4 +1,5 @@
 using Flambeau.Ops;
+using Flambeau.Scalars;
 using Flambeau.Transforms;
 
 namespace Flambeau.Compile.Graphs;
@@ -78,12 +79,24 @@ internal sealed class Trace : Interpreter
 
     GraphNode Add(Step step, GraphNode[] operands, Shape shape, DType type, int[] axes)
     {
-        object what = step switch { Step.Map(var op, _) => op, Step.Fold(var fold) => (fold.GetType(), string.Join(',', fold.Dims)), Step.Relabel => string.Join(',', axes), Step.Number(var value) => BitConverter.DoubleToInt64Bits(value), _ => step };
-        var key = (what, type, shape, string.Join(',', operands.Select(o => o.Id)));
+        var key = Key(step, operands, shape, type, axes);
         if (_known.TryGetValue(key, out var known)) return known;
         var node = new GraphNode(_nodes.Count, step, operands, shape, type, axes);
         _nodes.Add(node);
         return _known[key] = node;
+    }
+
+    static (object, DType, Shape, string) Key(Step step, GraphNode[] operands, Shape shape, DType type, int[] axes)
+    {
+        object what = step switch
+        {
+            Step.Map(var op, _) => op,
+            Step.Fold(var fold) => (fold.GetType(), string.Join(',', fold.Dims)),
+            Step.Relabel(var from) => (string.Join(',', from), string.Join(',', axes)),
+            Step.Number(var value) => BitConverter.DoubleToInt64Bits(value),
+            _ => step,
+        };
+        return (what, type, shape, string.Join(',', operands.Select(o => o.Id)));
     }
 
     GraphNode Cast(GraphNode x, DType type) => x.Type == type ? x : x.Step is Step.Number && type.IsFloatingPoint && x.Type != DType.Bool
@@ -98,16 +111,65 @@ internal sealed class Trace : Interpreter
         var (type, common) = op.Types(x);
         var compute = ElementwiseOp.ComputeType(common);
         if (!compute.IsFloatingPoint) throw new NotTraceableException($"{op.Name} is computed in whole numbers here");
-        var shape = op.ResultShape(x);
+        for (int k = 0; k < operands.Length; k++) operands[k] = Cast(op.IsFiner(k, x[k], common) ? Cast(operands[k], common) : operands[k], compute);
+        var y = Arithmetic(op, compute, operands) is { } expanded && expanded.Shape.Equals(op.ResultShape(x)) ? expanded : Apply(op, compute, operands);
+        return Cast(y, type);
+    }
+
+    /// <summary>An elementwise operator on nodes of the type that it computes in.</summary>
+    public GraphNode Apply(ElementwiseOp op, DType compute, GraphNode[] operands)
+    {
+        var (shape, axes) = Broadcast(operands);
+        return Add(new Step.Map(op, compute), operands, shape, op.Kernel.YieldsMask ? DType.Bool : compute, axes);
+    }
+
+    /// <summary>The node of <paramref name="op"/> on these operands, if there is one.</summary>
+    public GraphNode? Find(ElementwiseOp op, params GraphNode[] operands)
+    {
+        var (shape, axes) = Broadcast(operands);
+        return _known.GetValueOrDefault(Key(new Step.Map(op, operands[0].Type), operands, shape, operands[0].Type, axes));
+    }
+
+    /// <summary><paramref name="node"/> with other operands, of the same shapes but for what elementwise operators expand.</summary>
+    public GraphNode With(GraphNode node, GraphNode[] operands) => node.Step is Step.Map(var op, var compute) ? Apply(op, compute, operands) : Add(node.Step, operands, node.Shape, node.Type, node.Axes);
+
+    (Shape Shape, int[] Axes) Broadcast(GraphNode[] operands)
+    {
+        var shape = operands[0].Shape;
+        foreach (var operand in operands) shape = Shapes.TryBroadcast(shape, operand.Shape, out _) ?? throw new InvalidOperationException($"{shape} and {operand.Shape} do not broadcast");
         var axes = new int[shape.Rank];
         Array.Fill(axes, -1);
         foreach (var operand in operands)
             for (int i = 1; i <= operand.Shape.Rank; i++)
                 if (operand.Axes[^i] >= 0) axes[^i] = axes[^i] < 0 ? operand.Axes[^i] : Join(axes[^i], operand.Axes[^i]);
-        for (int k = 0; k < operands.Length; k++) operands[k] = Cast(op.IsFiner(k, x[k], common) ? Cast(operands[k], common) : operands[k], compute);
-        var y = Add(new Step.Map(op, compute), operands, shape, op.Kernel.YieldsMask ? DType.Bool : compute, axes);
-        return Cast(y, type);
+        return (shape, axes);
     }
+
+    // A body of the four operations alone becomes those operations, which the algebra on gradients knows; the same bits, since nothing is rounded in between.
+    GraphNode? Arithmetic(ElementwiseOp op, DType compute, GraphNode[] operands)
+    {
+        var body = op.Expression;
+        if (body.Op is Opcode.Input or Opcode.Constant || !Expr.InOrder(body).TrueForAll(e => e.Op is Opcode.Input or Opcode.Constant || Operation(e.Op) is not null)) return null;
+        var nodes = new Dictionary<Expr, GraphNode>();
+        foreach (var e in Expr.InOrder(body))
+            nodes[e] = e.Op switch
+            {
+                Opcode.Input => operands[e.Index],
+                Opcode.Constant => Add(new Step.Number(Rounded(e.Value, compute)), [], Shape.Scalar, compute, []),
+                _ => Apply(Operation(e.Op)!, compute, [.. e.Args.Select(a => nodes[a])]),
+            };
+        return nodes[body];
+    }
+
+    static ElementwiseOp? Operation(Opcode op) => op switch
+    {
+        Opcode.Add => BinaryOp<Add>.Instance,
+        Opcode.Subtract => BinaryOp<Sub>.Instance,
+        Opcode.Multiply => BinaryOp<Mul>.Instance,
+        Opcode.Divide => BinaryOp<Div>.Instance,
+        Opcode.Negate => UnaryOp<Neg>.Instance,
+        _ => null,
+    };
 
     GraphNode Fold(ReductionOp op, GraphNode x)
     {
@@ -125,34 +187,36 @@ internal sealed class Trace : Interpreter
     {
         // strides that name the dims tell where each went
         var to = op.Map(new(x.Shape, [.. Enumerable.Range(0, x.Shape.Rank).Select(i => (long)i)], 0));
-        return Add(new Step.Relabel(), [x], to.Shape, x.Type, [.. to.Strides.Select(d => x.Axes[d])]);
+        return Add(new Step.Relabel([.. to.Strides.Select(d => (int)d)]), [x], to.Shape, x.Type, [.. to.Strides.Select(d => x.Axes[d])]);
     }
 
     GraphNode Expand(GraphNode x, Shape to)
     {
-        var axes = new int[to.Rank];
+        int[] axes = new int[to.Rank], from = new int[to.Rank];
         for (int i = 1; i <= to.Rank; i++)
         {
+            from[^i] = x.Shape.Rank - i;
             int axis = i <= x.Shape.Rank ? x.Axes[^i] : -1;
             axes[^i] = axis < 0 && to.Sizes[^i] != 1 ? NewAxis() : axis;
         }
-        return Add(new Step.Relabel(), [x], to, x.Type, axes);
+        for (int i = 0; i < from.Length; i++) from[i] = Math.Max(from[i], -1);
+        return Add(new Step.Relabel(from), [x], to, x.Type, axes);
     }
 
     // only dims of size 1 may come and go: anything else would cut an axis in pieces
     GraphNode Reshape(GraphNode x, Shape to)
     {
-        var axes = new int[to.Rank];
+        int[] axes = new int[to.Rank], dims = new int[to.Rank];
         int from = 0;
         for (int i = 0; i < axes.Length; i++)
         {
-            axes[i] = -1;
+            (axes[i], dims[i]) = (-1, -1);
             if (to.Sizes[i] == 1) continue;
             while (from < x.Shape.Rank && x.Shape.Sizes[from] == 1) from++;
             if (from == x.Shape.Rank || x.Shape.Sizes[from] != to.Sizes[i]) throw new NotTraceableException($"a reshape from {x.Shape} to {to} cuts or joins dimensions");
-            axes[i] = x.Axes[from++];
+            (axes[i], dims[i]) = (x.Axes[from], from++);
         }
-        return Add(new Step.Relabel(), [x], to, x.Type, axes);
+        return Add(new Step.Relabel(dims), [x], to, x.Type, axes);
     }
 
     static Shape ShapeOf(ViewOp op, Tensor x) => op.Map(new(x.Shape, x.Shape.ContiguousStrides, 0)).Shape;

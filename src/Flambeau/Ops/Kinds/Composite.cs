@@ -1,5 +1,5 @@
 using Flambeau.Compile;
-using Flambeau.Compile.Loops;
+using Flambeau.Compile.Graphs;
 using Flambeau.Transforms;
 
 namespace Flambeau.Ops;
@@ -22,7 +22,7 @@ public static class Composite
     /// <param name="x">The operands.</param>
     public static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
     {
-        if (!Settings.Fusion || x.Length > MostOperands || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
+        if (x.Length > MostOperands || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
         var fused = Fused.Of(body, attributes, x, record);
         t_explained?.Add($"{name}\n{fused}");
@@ -53,7 +53,7 @@ public static class Composite
         return new CompositeOp(name, body, null, generator, x.Length).Record(x);
     }
 
-    internal static Tensor[] Run(this Fused fused, string name, Tensor[] x) => Diagnostics.OperatorTimes.Run(name, fused.Forward!, Array.ConvertAll(x, t => t.Packed(t.DType)));
+    internal static Tensor[] Run(this Fused fused, string name, Tensor[] x) => Diagnostics.OperatorTimes.Run(name, fused.Forward!, x);
 }
 
 /// <summary>One application of a composite on the tape.</summary>
@@ -106,17 +106,15 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, Fuse
         else PullAgain(node, g);
     }
 
-    void RunBackward(RowProgram backward, Node node, Tensor g)
+    void RunBackward(GraphProgram backward, Node node, Tensor g)
     {
         var given = new Tensor[operands + 2 + _statistics.Length];
-        for (int i = 0; i < operands; i++) given[i] = Packed(node.Input(i));
-        given[operands] = fused!.SavesResult ? Packed(node.Output()) : given[0];
+        for (int i = 0; i < operands; i++) given[i] = node.Input(i);
+        given[operands] = fused!.SavesResult ? node.Output() : given[0];
         for (int i = 0; i < _statistics.Length; i++) given[operands + 1 + i] = _statistics[i].Unpack(node, "row statistics");
-        given[^1] = Packed(g);
+        given[^1] = g;
         var gradients = Diagnostics.OperatorTimes.Run(name + "Backward", backward, given);
         for (int i = 0; i < gradients.Length; i++) node.Give(fused.Differentiated[i], gradients[i]);
-
-        static Tensor Packed(Tensor t) => t.Packed(t.DType);
     }
 
     void PullAgain(Node node, Tensor g)

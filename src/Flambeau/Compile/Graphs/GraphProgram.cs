@@ -1,0 +1,65 @@
+using Flambeau.Compile.Loops;
+using Flambeau.Ops;
+
+namespace Flambeau.Compile.Graphs;
+
+/// <summary>A graph with outputs, ready to run: as one pass over rows where it is one, else operator by operator, with the same bits.</summary>
+internal sealed class GraphProgram
+{
+    readonly GraphNode[] _outputs, _order;
+    readonly Dictionary<GraphNode, int> _given;
+
+    /// <summary>The program that computes <paramref name="outputs"/> from the nodes in <paramref name="given"/>, which name their inputs.</summary>
+    public GraphProgram(Trace trace, GraphNode[] outputs, Dictionary<GraphNode, int> given)
+    {
+        (_outputs, _given, _order) = (outputs, given, InOrder(outputs, given));
+        try { Rows = RowProgram.Of(trace, outputs, given); }
+        catch (NotTraceableException e) { Reason = e.Message; }
+    }
+
+    /// <summary>The pass over rows, if the graph is one.</summary>
+    public RowProgram? Rows { get; }
+
+    /// <summary>Why <see cref="Rows"/> is missing.</summary>
+    public string? Reason { get; }
+
+    static GraphNode[] InOrder(GraphNode[] outputs, Dictionary<GraphNode, int> given)
+    {
+        var seen = new HashSet<GraphNode>();
+        foreach (var output in outputs) Visit(output);
+        return [.. seen.OrderBy(n => n.Id)];
+
+        void Visit(GraphNode node)
+        {
+            if (seen.Add(node) && !given.ContainsKey(node)) foreach (var operand in node.Operands) Visit(operand);
+        }
+    }
+
+    /// <summary>The outputs for operands of the shapes and types that the graph was traced with.</summary>
+    public Tensor[] Run(Tensor[] x)
+    {
+        if (Settings.Fusion && Rows is { } rows) return RowRunner.Run(rows, Array.ConvertAll(x, t => t.Packed(t.DType)));
+        using var _ = Autograd.NoGrad();
+        var values = new Dictionary<GraphNode, Tensor>();
+        var lastUse = new Dictionary<GraphNode, GraphNode>();
+        foreach (var node in _order) foreach (var operand in node.Operands) lastUse[operand] = node;
+        foreach (var node in _order)
+        {
+            values[node] = _given.TryGetValue(node, out int index) ? x[index] : Compute(node, values);
+            if (_given.ContainsKey(node)) continue;
+            foreach (var operand in node.Operands) if (lastUse[operand] == node && Array.IndexOf(_outputs, operand) < 0) values.Remove(operand);
+        }
+        // an output may be a view of an operand or of another output
+        return Array.ConvertAll(_outputs, o => _given.ContainsKey(o) || o.Step is Step.Relabel or Step.Number ? values[o].Clone() : values[o]);
+    }
+
+    static Tensor Compute(GraphNode node, Dictionary<GraphNode, Tensor> values) => node.Step switch
+    {
+        Step.Number(var value) => Tensor.Full(node.Shape, value, node.Type),
+        Step.Map(var op, _) => op.Run(Array.ConvertAll(node.Operands, o => values[o])),
+        Step.Fold(var op) => op.Run([values[node.Operands[0]]]),
+        Step.Cast => values[node.Operands[0]].To(node.Type),
+        Step.Relabel relabel => relabel.Of(values[node.Operands[0]], node.Shape),
+        _ => throw new InvalidOperationException($"{node} was not given"),
+    };
+}

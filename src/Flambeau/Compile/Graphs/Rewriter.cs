@@ -1,0 +1,123 @@
+using Flambeau.Ops;
+
+namespace Flambeau.Compile.Graphs;
+
+/// <summary>
+/// Algebra on gradients. What the user wrote stays as it is; what was derived from it may be computed in another way that is as exact, by the named rules below and no others. It happens once, on the graph, so that
+/// every executor of the graph gives the same bits (docs/design/fusion.md).
+/// </summary>
+/// <param name="trace">Where the graph lives.</param>
+/// <param name="forward">Nodes with smaller numbers are the user's.</param>
+internal sealed class Rewriter(Trace trace, int forward)
+{
+    static readonly ElementwiseOp s_add = BinaryOp<Add>.Instance, s_sub = BinaryOp<Sub>.Instance, s_mul = BinaryOp<Mul>.Instance, s_div = BinaryOp<Div>.Instance, s_neg = UnaryOp<Neg>.Instance;
+
+    readonly Dictionary<GraphNode, GraphNode> _known = [];
+
+    /// <summary>A rule: the node instead of <paramref name="node"/>, or null.</summary>
+    delegate GraphNode? Rule(GraphNode node);
+
+    // in the order in which they are tried
+    Rule[] Rules => [ImplicitExpansion, SignOutside, DifferenceOfNegative, SumOfQuotients, CommonDivisor, ThroughQuotient];
+
+    /// <summary>The node that stands for <paramref name="node"/>.</summary>
+    public GraphNode Rewrite(GraphNode node)
+    {
+        if (node.Id < forward || node.Operands.Length == 0) return node;
+        if (_known.TryGetValue(node, out var known)) return known;
+        var operands = Array.ConvertAll(node.Operands, Rewrite);
+        var now = operands.AsSpan().SequenceEqual(node.Operands) ? node : trace.With(node, operands);
+        foreach (var rule in Rules)
+            if (rule(now) is { } better)
+            {
+                // what it is made of may be simplified further; rules only ever move towards fewer operations
+                now = Rewrite(better);
+                break;
+            }
+        return _known[node] = now;
+    }
+
+    static bool Is(GraphNode node, ElementwiseOp op) => node.Step is Step.Map(var map, _) && ReferenceEquals(map, op);
+
+    static bool IsSum(GraphNode node) => node.Step is Step.Fold(ReduceOp<Sum> { KeepDim: true });
+
+    GraphNode Make(ElementwiseOp op, params GraphNode[] operands) => trace.Apply(op, operands[0].Type, operands);
+
+    /// <summary>Exact: elementwise operators expand their operands themselves.</summary>
+    GraphNode? ImplicitExpansion(GraphNode node)
+    {
+        if (node.Step is not Step.Map(var op, var compute)) return null;
+        for (int k = 0; k < node.Operands.Length; k++)
+        {
+            if (node.Operands[k].Step is not Step.Relabel relabel || !relabel.OnlyExpands(node.Operands[k].Operands[0].Shape.Rank)) continue;
+            var operands = (GraphNode[])node.Operands.Clone();
+            operands[k] = operands[k].Operands[0];
+            if (trace.Apply(op, compute, operands) is { } direct && direct.Shape.Equals(node.Shape)) return direct;
+        }
+        return null;
+    }
+
+    /// <summary>Exact: (−a) ÷ b = −(a ÷ b), (−a) · b = −(a · b), Σ(−a) = −Σa.</summary>
+    GraphNode? SignOutside(GraphNode node)
+    {
+        if (Is(node, s_div) || Is(node, s_mul))
+        {
+            for (int k = 0; k < 2; k++)
+                if (Is(node.Operands[k], s_neg))
+                {
+                    var operands = (GraphNode[])node.Operands.Clone();
+                    operands[k] = operands[k].Operands[0];
+                    return Make(s_neg, Make(Is(node, s_div) ? s_div : s_mul, operands));
+                }
+        }
+        return IsSum(node) && Is(node.Operands[0], s_neg) ? Make(s_neg, trace.With(node, node.Operands[0].Operands)) : null;
+    }
+
+    /// <summary>Exact: a + (−b) = a − b.</summary>
+    GraphNode? DifferenceOfNegative(GraphNode node)
+    {
+        if (!Is(node, s_add)) return null;
+        var (a, b) = (node.Operands[0], node.Operands[1]);
+        return Is(b, s_neg) ? Make(s_sub, a, b.Operands[0]) : Is(a, s_neg) ? Make(s_sub, b, a.Operands[0]) : null;
+    }
+
+    /// <summary>
+    /// Σ(a ÷ r) = Σa ÷ r where r is the same along what is summed. One rounding instead of one an element; Σa overflows where the quotients' sum would not only if r is above 1 and the sum within r of the largest number.
+    /// </summary>
+    GraphNode? SumOfQuotients(GraphNode node)
+    {
+        if (!IsSum(node) || !Is(node.Operands[0], s_div)) return null;
+        var (a, r) = (node.Operands[0].Operands[0], node.Operands[0].Operands[1]);
+        return a.Shape.Equals(node.Operands[0].Shape) && IsSameAlong(r, node) ? Make(s_div, trace.With(node, [a]), r) : null;
+    }
+
+    static bool IsSameAlong(GraphNode r, GraphNode sum)
+    {
+        int rank = sum.Operands[0].Shape.Rank;
+        foreach (int d in ((Step.Fold)sum.Step).Op.Dims)
+            if (rank - d <= r.Shape.Rank && r.Shape.Sizes[^(rank - d)] != 1) return false;
+        return r.Shape.Rank <= rank;
+    }
+
+    /// <summary>a ÷ r ± b ÷ r = (a ± b) ÷ r: two roundings instead of three. r is no larger than the sum, and not the divisor of everything that is saved.</summary>
+    GraphNode? CommonDivisor(GraphNode node)
+    {
+        if (!Is(node, s_add) && !Is(node, s_sub)) return null;
+        var (x, y) = (node.Operands[0], node.Operands[1]);
+        if (!Is(x, s_div) || !Is(y, s_div) || x.Operands[1] != y.Operands[1] || x.Id < forward || y.Id < forward) return null;
+        return Make(s_div, Make(Is(node, s_add) ? s_add : s_sub, x.Operands[0], y.Operands[0]), x.Operands[1]);
+    }
+
+    /// <summary>a · (b ÷ r) = (a ÷ r) · b where a ÷ r is there already: a derivative through the quotient's own value, as softmax's y · (g − Σ g·y).</summary>
+    GraphNode? ThroughQuotient(GraphNode node)
+    {
+        if (!Is(node, s_mul)) return null;
+        for (int k = 0; k < 2; k++)
+        {
+            var (a, quotient) = (node.Operands[k], node.Operands[1 - k]);
+            if (!Is(quotient, s_div) || quotient.Id < forward) continue;
+            if (trace.Find(s_div, a, quotient.Operands[1]) is { } known && known.Id < forward) return Make(s_mul, known, quotient.Operands[0]);
+        }
+        return null;
+    }
+}
