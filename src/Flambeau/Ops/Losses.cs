@@ -107,15 +107,20 @@ namespace Flambeau
                 if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw Errors.Make("CrossEntropy", $"labelSmoothing must lie in [0, 1], got {labelSmoothing}", ("x", x));
                 if (target.DType.IsFloatingPoint) return SoftTargets(x, target, weight, labelSmoothing, reduction);
                 using var temporaries = Temporaries.Begin();
-                var logits = ClassesLast("CrossEntropy", Wide(x), target, weight);
+                var logits = ClassesLast("CrossEntropy", x, target, weight);
                 var (counted, classes) = Targets("CrossEntropy", target, ignoreIndex, logits.Shape[^1]);
-                var total = logits.LogSumExp(-1);
-                var loss = total - logits.Gather(-1, classes.Unsqueeze(-1)).Squeeze(-1);
-                var weights = TargetWeights(weight, classes, counted, logits.DType);
+                var loss = Ops.Composite.Apply("CrossEntropy", static t =>
+                {
+                    var wide = Wide(t[0]);
+                    return wide.LogSumExp(-1) - wide.Gather(-1, t[1].Unsqueeze(-1)).Squeeze(-1);
+                }, 0, logits, classes);
+                var weights = TargetWeights(weight, classes, counted, loss.DType);
                 if (weights is not null) loss *= weights;
                 if (labelSmoothing > 0)
                 {
-                    var spread = weight is null ? total * logits.Shape[^1] - logits.Sum(-1) : total * weight.Sum() - (logits * weight).Sum(-1);
+                    var wide = Wide(logits);
+                    var total = wide.LogSumExp(-1);
+                    var spread = weight is null ? total * logits.Shape[^1] - wide.Sum(-1) : total * weight.Sum() - (wide * weight).Sum(-1);
                     if (counted is not null) spread = spread.MaskedFill(counted.LogicalNot(), 0);
                     loss = loss * (1 - labelSmoothing) + spread * (labelSmoothing / logits.Shape[^1]);
                 }

@@ -39,6 +39,7 @@ namespace Flambeau.Ops
     internal sealed class GatherOp(int dim) : MultilinearOp
     {
         public override string Name => "Gather";
+        public int Dim => dim;
         public override bool IsDifferentiable(int operand) => operand == 0;
         public override uint SavesFor(int operand) => 1u << 1;
 
@@ -60,6 +61,8 @@ namespace Flambeau.Ops
     internal sealed class ScatterSumOp(int dim, long size) : MultilinearOp
     {
         public override string Name => "ScatterSum";
+        public int Dim => dim;
+        public long Size => size;
         public override bool IsDifferentiable(int operand) => operand == 1;
         public override uint SavesFor(int operand) => 1u << 0;
 

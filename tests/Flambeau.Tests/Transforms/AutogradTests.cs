@@ -231,7 +231,8 @@ public class AutogradTests
         Tensor F(Tensor v) => v.Softmax(0).MatMul(v);
         var a = Autograd.Grad(Autograd.Vmap(F)(x).Sum(), x);
         var b = Autograd.Grad(Tensor.Stack([.. Enumerable.Range(0, 4).Select(i => F(x[i]))]).Sum(), x);
-        Assert.Equal(Values(b), Values(a));
+        // a composite's gradient is regrouped by algebra, its body's under a transform is not
+        Assert.True((a - b).Abs().Max().Item() < 1e-15);
     }
 
     [Fact]

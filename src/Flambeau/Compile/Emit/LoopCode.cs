@@ -23,7 +23,7 @@ internal enum Access : byte
 internal readonly record struct LoopOperand(Access Access, DType Type);
 
 /// <summary>
-/// What a loop does, as lane operations: for each operand written, a node. Inputs are numbered as operands; <see cref="Mask"/> is one more, the lanes that are inside the row.
+/// What a loop does, as lane operations: for each operand written, a node. Inputs are numbered as operands; <see cref="Mask"/> is one more, the lanes that are inside the row, and <see cref="Column"/> another, the elements' numbers.
 /// </summary>
 internal sealed class LoopCode
 {
@@ -38,6 +38,7 @@ internal sealed class LoopCode
     /// <summary>Of chains, by operand: what they begin with.</summary>
     public Dictionary<int, LaneNode> Identities { get; } = [];
     public int Mask => Operands.Length;
+    public int Column => Operands.Length + 1;
 
     /// <summary>False if the body branches on the values in its lanes.</summary>
     public static bool HasForm(Expr body) => !Expr.InOrder(body).Exists(e => e.Op is Opcode.Sin or Opcode.Cos or Opcode.Tan or Opcode.Fmod);
@@ -107,6 +108,7 @@ internal sealed class LoopCode
         return instruction switch
         {
             Instruction.Map map => Expr.Read<LaneCode<P>>(map.Op.Expression, x),
+            Instruction.OneHot => LaneCode<P>.Select(LaneCode<P>.Equal(new(LaneNode.Input(Column)), x[0]), x[1], LaneCode<P>.Constant(0)),
             Instruction.Cast cast => Cast(x[0], values[cast.Operand].Type, values[cast.Result].Type),
             _ => x[0],
         };

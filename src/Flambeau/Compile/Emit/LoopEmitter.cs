@@ -150,6 +150,11 @@ internal sealed unsafe class LoopEmitter
         {
             case DType.Float32: _il.Emit(OpCodes.Ldind_R4); _vector.Create(typeof(float)); return;
             case DType.Float64: _il.Emit(OpCodes.Ldind_R8); _vector.Create(typeof(double)); return;
+            case DType.Int64: // the number of a column
+                _il.Emit(OpCodes.Ldind_I8);
+                _il.Emit(_element == typeof(double) ? OpCodes.Conv_R8 : OpCodes.Conv_R4);
+                _vector.Create(_element);
+                return;
             case DType.BFloat16 or DType.Float16: _il.Emit(OpCodes.Ldind_U2); break;
             default: _il.Emit(OpCodes.Ldind_U1); break;
         }
@@ -374,6 +379,7 @@ internal sealed unsafe class LoopEmitter
     void Read(int k)
     {
         if (k == _code.Mask) { InsideRow(); return; }
+        if (k == _code.Column) { Columns(); return; }
         var operand = _code.Operands[k];
         if (operand.Access == Access.Chains)
         {
@@ -433,6 +439,17 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Add);
     }
 
+    void Columns()
+    {
+        _vector.Indices();
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Ldc_I8, (long)_part * _vector.Count);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(_element == typeof(double) ? OpCodes.Conv_R8 : OpCodes.Conv_R4);
+        _vector.Create(_element);
+        _vector.Add();
+    }
+
     void InsideRow()
     {
         _vector.Indices();
@@ -452,7 +469,7 @@ internal sealed unsafe class LoopEmitter
     bool Mark(LaneNode node)
     {
         if (_varying.Contains(node)) return true;
-        bool varies = node.Op == LaneOp.Input && (node.Payload == _code.Mask || _code.Operands[node.Payload].Access != Access.Broadcast);
+        bool varies = node.Op == LaneOp.Input && (node.Payload >= _code.Mask || _code.Operands[node.Payload].Access != Access.Broadcast);
         foreach (var arg in node.Args) varies |= Mark(arg);
         if (varies) _varying.Add(node);
         return varies;

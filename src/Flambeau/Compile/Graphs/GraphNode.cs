@@ -40,6 +40,12 @@ internal abstract record Step
         }
     }
 
+    /// <summary>Of each row along the last dimension of the first operand the element that the second, int64 with one number a row, names.</summary>
+    public sealed record Take : Step;
+
+    /// <summary>Zeros but for the element of each row that the first operand names, which is the second's number for the row: the adjoint of <see cref="Take"/>.</summary>
+    public sealed record OneHot : Step;
+
     /// <summary>A reduction over some of the operand's dimensions.</summary>
     public sealed record Fold(ReductionOp Op) : Step;
 }

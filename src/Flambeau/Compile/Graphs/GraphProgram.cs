@@ -58,6 +58,8 @@ internal sealed class GraphProgram
         Step.Number(var value) => Tensor.Full(node.Shape, value, node.Type),
         Step.Map(var op, _) => op.Run(Array.ConvertAll(node.Operands, o => values[o])),
         Step.Fold(var op) => op.Run([values[node.Operands[0]]]),
+        Step.Take => new GatherOp(node.Shape.Rank - 1).Run([values[node.Operands[0]], values[node.Operands[1]]]),
+        Step.OneHot => new ScatterSumOp(node.Shape.Rank - 1, node.Shape.Sizes[^1]).Run([values[node.Operands[0]], values[node.Operands[1]]]),
         Step.Cast => values[node.Operands[0]].To(node.Type),
         Step.Relabel relabel => relabel.Of(values[node.Operands[0]], node.Shape),
         _ => throw new InvalidOperationException($"{node} was not given"),

@@ -18,7 +18,7 @@ internal sealed class Rewriter(Trace trace, int forward)
     delegate GraphNode? Rule(GraphNode node);
 
     // in the order in which they are tried
-    Rule[] Rules => [ImplicitExpansion, SignOutside, DifferenceOfNegative, SumOfQuotients, CommonDivisor, ThroughQuotient];
+    Rule[] Rules => [ImplicitExpansion, SignOutside, DifferenceOfNegative, SumOfDeviations, SumOfMultiples, SumOfQuotients, CommonDivisor, ThroughQuotient];
 
     /// <summary>The node that stands for <paramref name="node"/>.</summary>
     public GraphNode Rewrite(GraphNode node)
@@ -89,6 +89,38 @@ internal sealed class Rewriter(Trace trace, int forward)
         if (!IsSum(node) || !Is(node.Operands[0], s_div)) return null;
         var (a, r) = (node.Operands[0].Operands[0], node.Operands[0].Operands[1]);
         return a.Shape.Equals(node.Operands[0].Shape) && IsSameAlong(r, node) ? Make(s_div, trace.With(node, [a]), r) : null;
+    }
+
+    /// <summary>Σ(r · a) = r · Σa where r is the same along what is summed: one rounding instead of one an element; overflow as in <see cref="SumOfQuotients"/>, for r below 1.</summary>
+    GraphNode? SumOfMultiples(GraphNode node)
+    {
+        if (!IsSum(node) || !Is(node.Operands[0], s_mul)) return null;
+        var product = node.Operands[0];
+        for (int k = 0; k < 2; k++)
+        {
+            var (r, a) = (product.Operands[k], product.Operands[1 - k]);
+            if (a.Shape.Equals(product.Shape) && IsSameAlong(r, node)) return Make(s_mul, r, trace.With(node, [a]));
+        }
+        return null;
+    }
+
+    /// <summary>Σ(a + r · c) = Σa where c = v − Σv ÷ n along the same dimensions: deviations from a mean add up to zero, and what is dropped is their rounding errors.</summary>
+    GraphNode? SumOfDeviations(GraphNode node)
+    {
+        if (!IsSum(node) || !Is(node.Operands[0], s_add)) return null;
+        var sum = node.Operands[0];
+        for (int k = 0; k < 2; k++)
+            if (IsDeviation(sum.Operands[k], node) && sum.Operands[1 - k].Shape.Equals(sum.Shape)) return trace.With(node, [sum.Operands[1 - k]]);
+        return null;
+    }
+
+    static bool IsDeviation(GraphNode node, GraphNode sum)
+    {
+        if (Is(node, s_mul)) return IsSameAlong(node.Operands[0], sum) ? IsDeviation(node.Operands[1], sum) : IsSameAlong(node.Operands[1], sum) && IsDeviation(node.Operands[0], sum);
+        if (!Is(node, s_sub) || !Is(node.Operands[1], s_div)) return false;
+        var (total, count) = (node.Operands[1].Operands[0], node.Operands[1].Operands[1]);
+        return IsSum(total) && total.Operands[0] == node.Operands[0] && ((Step.Fold)total.Step).Op.Dims.AsSpan().SequenceEqual(((Step.Fold)sum.Step).Op.Dims)
+            && count.Step is Step.Number(var n) && n == total.Operands[0].Shape.Count / Math.Max(1, total.Shape.Count);
     }
 
     static bool IsSameAlong(GraphNode r, GraphNode sum)

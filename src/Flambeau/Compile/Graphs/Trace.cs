@@ -61,6 +61,8 @@ internal sealed class Trace : Interpreter
             ExpandOp expand => Expand(operands[0], ShapeOf(expand, x[0])),
             ViewAsOp view => Reshape(operands[0], ShapeOf(view, x[0])),
             ReshapeOp reshape => Reshape(operands[0], reshape.To),
+            GatherOp gather when NamesOne(gather.Dim, operands[1]) => Take(operands[0], operands[1]),
+            ScatterSumOp scatter when NamesOne(scatter.Dim, operands[0]) => OneHot(operands[0], operands[1], scatter.Size),
             _ => throw new NotTraceableException($"{op.Name} is not elementwise, a reduction or a change of shape"),
         });
     }
@@ -94,6 +96,7 @@ internal sealed class Trace : Interpreter
             Step.Fold(var fold) => (fold.GetType(), string.Join(',', fold.Dims)),
             Step.Relabel(var from) => (string.Join(',', from), string.Join(',', axes)),
             Step.Number(var value) => BitConverter.DoubleToInt64Bits(value),
+            Step.OneHot => (nameof(Step.OneHot), axes[^1]),
             _ => step,
         };
         return (what, type, shape, string.Join(',', operands.Select(o => o.Id)));
@@ -119,6 +122,8 @@ internal sealed class Trace : Interpreter
     /// <summary>An elementwise operator on nodes of the type that it computes in.</summary>
     public GraphNode Apply(ElementwiseOp op, DType compute, GraphNode[] operands)
     {
+        // sums and products of the same two are one node
+        if (operands.Length == 2 && operands[0].Id > operands[1].Id && (ReferenceEquals(op, BinaryOp<Add>.Instance) || ReferenceEquals(op, BinaryOp<Mul>.Instance))) operands = [operands[1], operands[0]];
         var (shape, axes) = Broadcast(operands);
         return Add(new Step.Map(op, compute), operands, shape, op.Kernel.YieldsMask ? DType.Bool : compute, axes);
     }
@@ -181,6 +186,32 @@ internal sealed class Trace : Interpreter
             else if (op.KeepDim) axes.Add(-1);
         var y = Add(new Step.Fold(op), [Cast(x, compute)], Shapes.Reduced(x.Shape, op.Dims, op.KeepDim), compute, [.. axes]);
         return Cast(y, x.Type);
+    }
+
+    // an index of one number a row
+    static bool NamesOne(int dim, GraphNode index) => index.Type == DType.Int64 && dim == index.Shape.Rank - 1 && index.Shape.Sizes[^1] == 1;
+
+    // exact, and less work: what is elementwise is done to the taken element alone
+    GraphNode Take(GraphNode x, GraphNode index)
+    {
+        long columns = x.Shape.Sizes[^1];
+        if (x.Step is Step.Cast) return Cast(Take(x.Operands[0], index), x.Type);
+        if (x.Step is Step.Map(var op, var compute) && Array.TrueForAll(x.Operands, o => o.Shape.Equals(x.Shape) || o.Shape.Rank == 0 || o.Shape.Sizes[^1] == 1 && o.Shape.Rank == x.Shape.Rank))
+        {
+            var taken = Array.ConvertAll(x.Operands, o => o.Shape.Rank > 0 && o.Shape.Sizes[^1] == columns && columns > 1 ? Take(o, index) : o);
+            return Apply(op, compute, taken);
+        }
+        return Add(new Step.Take(), [x, index], index.Shape, x.Type, [.. index.Axes[..^1], -1]);
+    }
+
+    readonly Dictionary<(Shape, long), int> _oneHotAxes = [];
+
+    GraphNode OneHot(GraphNode index, GraphNode x, long columns)
+    {
+        if (!x.Type.IsFloatingPoint) throw new NotTraceableException($"ScatterSum of {x.Type.Name}");
+        var shape = index.Shape.With(index.Shape.Rank - 1, columns);
+        if (!_oneHotAxes.TryGetValue((shape, columns), out int axis)) _oneHotAxes[(shape, columns)] = axis = columns == 1 ? -1 : NewAxis();
+        return Add(new Step.OneHot(), [index, x], shape, x.Type, [.. index.Axes[..^1], axis]);
     }
 
     GraphNode Permute(PermuteOp op, GraphNode x)

@@ -95,10 +95,13 @@ internal sealed class LoopPlanner
                 var from = _values[cast.Operand].Type;
                 return Precision(from) is { } one && Precision(type) is { } two && (one == two || from == DType.Bool || type == DType.Bool) && type != DType.UInt8
                     ? from == DType.Bool ? Precision(type) : Precision(from) : null;
+            case Instruction.OneHot: return _program.Columns <= 1 << 24 || type == DType.Float64 ? ComputedAs(type) : null; // numbers of columns are exact
             case Instruction.Spread: return Precision(type);
             default: return null;
         }
     }
+
+    static DType? ComputedAs(DType type) => type is DType.Float32 or DType.Float64 ? type : null;
 
     static DType? Precision(DType type) => type switch
     {

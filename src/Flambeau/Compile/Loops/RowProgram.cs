@@ -38,6 +38,10 @@ internal abstract record Instruction(int Result, int[] Operands)
     public sealed record Spread(int Result, int Operand) : Instruction(Result, [Operand]);
     /// <summary>A copy of an input that varies over some of the rows' axes only: its step, in elements, along each.</summary>
     public sealed record Gather(int Result, int Input, long[] Steps) : Instruction(Result, []);
+    /// <summary>Of each row the element that a number names.</summary>
+    public sealed record Take(int Result, int Operand, int Which) : Instruction(Result, [Operand, Which]);
+    /// <summary>Zeros but for one element of each row.</summary>
+    public sealed record OneHot(int Result, int Which, int Operand) : Instruction(Result, [Which, Operand]);
     /// <summary>A row's elements become one.</summary>
     public sealed record FoldRow(int Result, int Operand, ReductionOp Op) : Instruction(Result, [Operand]);
     /// <summary>All rows become one: each block of rows has its own partial result.</summary>

@@ -99,6 +99,8 @@ internal sealed class RowProgramBuilder
         return mask != 0 ? mask : throw new NotTraceableException($"{node} reduces dimensions of size 1");
     }
 
+    ulong LastAxis(GraphNode node) => node.Axes[^1] >= 0 ? 1UL << _order.IndexOf(_trace.Axis(node.Axes[^1])) : throw new NotTraceableException($"{node} is of one column");
+
     long Product(ulong mask)
     {
         long product = 1;
@@ -109,7 +111,13 @@ internal sealed class RowProgramBuilder
     void CutAxes()
     {
         var folds = new List<ulong>();
-        foreach (var node in _nodes) if (node.Step is Step.Fold(var op) && !_given.ContainsKey(node)) folds.Add(Folded(node, op));
+        foreach (var node in _nodes)
+        {
+            if (_given.ContainsKey(node)) continue;
+            if (node.Step is Step.Fold(var op)) folds.Add(Folded(node, op));
+            else if (node.Step is Step.Take) folds.Add(LastAxis(node.Operands[0]));
+            else if (node.Step is Step.OneHot) folds.Add(LastAxis(node));
+        }
         bool Suffix(ulong mask) => BitOperations.IsPow2((_all & ~mask) + 1) && mask != 0;
         if (folds.Count == 0) _columns = LongestRow(Suffix);
         else if (folds.Find(f => f != _all && Suffix(f)) is not 0 and var row) _columns = row;
@@ -151,6 +159,16 @@ internal sealed class RowProgramBuilder
                 return Add(Extent.Number, node.Type, Place.Constant, _constants.Count - 1, Phase.Before);
             case Step.Relabel: return _valueOf[node.Operands[0]];
             case Step.Fold(var op): return Fold(node, op);
+            case Step.Take:
+                int row = Spread(_valueOf[node.Operands[0]], Extent.Full), which = Spread(_valueOf[node.Operands[1]], Extent.Row);
+                int taken = Add(Extent.Row, node.Type, Phase.Rows);
+                _code[1].Add(new Instruction.Take(taken, row, which));
+                return taken;
+            case Step.OneHot:
+                int named = Spread(_valueOf[node.Operands[0]], Extent.Row), number = Spread(_valueOf[node.Operands[1]], Extent.Row);
+                int hot = Add(Extent.Full, node.Type, Phase.Rows);
+                _code[1].Add(new Instruction.OneHot(hot, named, number));
+                return hot;
         }
         int[] operands = [.. node.Operands.Select(o => _valueOf[o])];
         var (extent, phase) = Join(operands);

@@ -179,6 +179,8 @@ internal static unsafe class RowRunner
                 case Instruction.Cast cast: Cast(cast); break;
                 case Instruction.Spread spread: Spread(spread); break;
                 case Instruction.Gather gather: Gather(gather); break;
+                case Instruction.Take take: Take(take); break;
+                case Instruction.OneHot hot: OneHot(hot); break;
                 case Instruction.FoldRow fold: FoldRow(fold); break;
                 case Instruction.FoldRows fold: FoldRows(fold); break;
             }
@@ -223,12 +225,19 @@ internal static unsafe class RowRunner
             byte* results = (byte*)Scratch.Rent(Scratch.Reduction, loop.FoldRows.Length * chunks * 8);
             byte** from = stackalloc byte*[loop.OperandCount + 1];
             from[loop.OperandCount] = at[loop.OperandCount];
+            long* shifted = stackalloc long[loop.OperandCount]; // numbers of columns count from the chunk's first
             for (long row = 0; row < Count; row++)
             {
                 for (long chunk = 0; chunk < chunks; chunk++)
                 {
                     for (int k = 0; k < loop.OperandCount; k++)
-                        from[k] = at[k] + row * steps[k] + (emitted.Operands[k].Access is Access.Broadcast or Access.Chains ? 0 : chunk * ReductionOp.RowChunk * emitted.Operands[k].Type.Size);
+                    {
+                        var (access, type) = emitted.Operands[k];
+                        from[k] = at[k] + row * steps[k] + (access is Access.Broadcast or Access.Chains ? 0 : chunk * ReductionOp.RowChunk * type.Size);
+                        if (access != Access.Broadcast || type != DType.Int64) continue;
+                        shifted[k] = *(long*)from[k] - chunk * ReductionOp.RowChunk;
+                        from[k] = (byte*)(shifted + k);
+                    }
                     emitted.Function(from, steps, 1, Math.Min(ReductionOp.RowChunk, columns - chunk * ReductionOp.RowChunk));
                     for (int f = 0; f < loop.FoldRows.Length; f++)
                     {
@@ -342,6 +351,30 @@ internal static unsafe class RowRunner
                     rest /= p.RowSizes[axis];
                 }
                 Buffer.MemoryCopy(Job.Inputs[gather.Input] + offset * value.Type.Size, y, bytes, bytes);
+            }
+        }
+
+        readonly void Take(Instruction.Take take)
+        {
+            Lines from = At(take.Operand), to = At(take.Result), which = At(take.Which);
+            int size = ValueOf(take.Result).Type.Size;
+            for (long row = 0; row < Count; row++)
+            {
+                long index = *(long*)(which.Start + row * which.Step);
+                if ((ulong)index >= (ulong)Job.Program.Columns) throw new FlambeauException($"Gather: index {index} is out of range for a row of {Job.Program.Columns} elements; expected 0 … {Job.Program.Columns - 1}");
+                Unsafe.CopyBlockUnaligned(to.Start + row * to.Step, from.Start + row * from.Step + index * size, (uint)size);
+            }
+        }
+
+        readonly void OneHot(Instruction.OneHot hot)
+        {
+            Lines which = At(hot.Which), x = At(hot.Operand), to = At(hot.Result);
+            int size = ValueOf(hot.Result).Type.Size;
+            for (long row = 0; row < Count; row++)
+            {
+                new Span<byte>(to.Start + row * to.Step, checked((int)(Job.Program.Columns * size))).Clear();
+                long index = *(long*)(which.Start + row * which.Step);
+                if ((ulong)index < (ulong)Job.Program.Columns) Unsafe.CopyBlockUnaligned(to.Start + row * to.Step + index * size, x.Start + row * x.Step, (uint)size);
             }
         }
 
