@@ -129,6 +129,7 @@ namespace Flambeau.Ops
             strides[dim] *= step;
             return new(x.Shape.With(dim, length), strides, x.Offset + start * x.Strides[dim]);
         }
+        public override bool IsPart => true;
         protected override Tensor Adjoint(Tensor g, Shape shape) => ScatterInto(g, shape);
         public override ViewOp ShiftedBy(long size) => new SliceOp(dim + 1, start, length, step);
     }
@@ -138,6 +139,7 @@ namespace Flambeau.Ops
     {
         public override string Name => "Select";
         public override Layout Map(Layout x) => new(x.Shape.Without(dim), Without(x.Strides, dim), x.Offset + index * x.Strides[dim]);
+        public override bool IsPart => true;
         protected override Tensor Adjoint(Tensor g, Shape shape) => ScatterInto(g, shape);
         public override ViewOp ShiftedBy(long size) => new SelectOp(dim + 1, index);
 
@@ -161,6 +163,7 @@ namespace Flambeau.Ops
             long start = length == 0 ? 0 : offset >= 0 ? offset * x.Strides[dim2] : -offset * x.Strides[dim1];
             return new(new Shape([.. x.Shape.Sizes.Where((_, i) => kept(i)), length]), [.. x.Strides.Where((_, i) => kept(i)), x.Strides[dim1] + x.Strides[dim2]], x.Offset + start);
         }
+        public override bool IsPart => true;
         protected override Tensor Adjoint(Tensor g, Shape shape) => ScatterInto(g, shape);
         public override ViewOp ShiftedBy(long size) => new DiagonalOp(offset, dim1 + 1, dim2 + 1);
     }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Flambeau.Ops;
 
 namespace Flambeau.Transforms;
 
@@ -107,12 +108,19 @@ internal sealed class BackwardPass
         if (node.IsBoundary) { node.Forget(); return; }
         if (!arrived || _captured is not null && !LeadsToCaptured(node)) { Starve(node); return; }
 
+        bool disposable = Disposable(node);
+        if (!_create && TryAddToWhole(node))
+        {
+            if (!_retain) node.Release();
+            if (disposable) node.Result(0).Arrived!.Discard();
+            node.Forget();
+            return;
+        }
         var given = Pull(node);
         if (!_retain) node.Release();
         if (Autograd.AnomalyMode) CheckFinite(node, given);
         if (node.Op!.ShowsGradients)
             foreach (var g in given) g?.Store?.NeverReuse();
-        bool disposable = Disposable(node);
         if (!_create) Unshare(node, given, disposable);
         for (int i = 0; i < given.Length; i++)
         {
@@ -123,6 +131,17 @@ internal sealed class BackwardPass
         given.Clear();
         for (int i = 0; i < node.Results && disposable; i++) node.Result(i).Arrived?.Discard();
         node.Forget();
+    }
+
+    // the gradient of a part is added where it belongs in what has arrived for the whole, if that is this pass's own: no zeros are made to be added
+    static bool TryAddToWhole(Node node)
+    {
+        if (Autograd.AnomalyMode || node.Op is not ViewOp { IsPart: true } view || node.Inputs[0].Node is not { Leaf: null } input) return false;
+        Tensor? whole = input.Result(node.Inputs[0].Output).Arrived, g = node.Result(0).Arrived;
+        if (whole is not { Level: null } || g is not { Level: null } || whole.DType != g.DType || !IsOwn(whole) || ReferenceEquals(whole.Store, g.Store)) return false;
+        using var part = view.Run([whole]);
+        part.Add_(g);
+        return true;
     }
 
     // what a rule made besides the gradients it gives, and what it unpacked, is dropped at once

@@ -236,6 +236,22 @@ public class AutogradTests
     }
 
     [Fact]
+    public void Gradients_of_overlapping_parts_add_up_where_they_belong()
+    {
+        var x = Tensor.RandN([4, 9], DType.Float64, new Generator(21)).RequiresGrad_();
+        var y = x * 2;
+        var loss = (y.Slice(1, 0, 6) * 3).Sum() + (y.Slice(1, 3, 9, 2) * 5).Sum() + (y[1] * 7).Sum() + y.Exp().Sum();
+        loss.Backward();
+        var expected = (x.Detach() * 2).Exp();
+        for (int i = 0; i < 4; i++)
+            for (int j = 0; j < 9; j++)
+            {
+                double part = (j < 6 ? 3 : 0) + (j is 3 or 5 or 7 ? 5 : 0) + (i == 1 ? 7 : 0);
+                Assert.Equal(2 * (expected[i, j].Item<double>() + part), x.Grad![i, j].Item<double>(), 1e-12);
+            }
+    }
+
+    [Fact]
     public void Nested_Vmap_is_a_loop_in_a_loop()
     {
         Tensor x = Tensor.RandN([3, 5], DType.Float64, new Generator(13)), y = Tensor.RandN([4, 5], DType.Float64, new Generator(14));

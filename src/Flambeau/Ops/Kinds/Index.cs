@@ -16,6 +16,9 @@ internal abstract class ViewOp : MultilinearOp
     /// <summary>The adjoint: what of a gradient of the view belongs to each element of the viewed, of shape <paramref name="shape"/>.</summary>
     protected abstract Tensor Adjoint(Tensor g, Shape shape);
 
+    /// <summary>True if the view shows some of the elements, each once: the adjoint puts zeros elsewhere.</summary>
+    public virtual bool IsPart => false;
+
     /// <summary>This view behind one more leading dimension of the given size.</summary>
     public abstract ViewOp ShiftedBy(long size);
 
