@@ -97,7 +97,6 @@ internal sealed unsafe class Updates
         {
             if (!Team.Pays(Operations * _end)) for (int i = 0; i < parts; i++) job.Run(i);
             else Team.Run(parts, ref job);
-            foreach (ref readonly var e in _entries.AsSpan(0, _count)) CountWrites(e);
         }
         finally
         {
@@ -133,6 +132,8 @@ internal sealed unsafe class Updates
             for (int i = EntryAt(from); i < _count && _entries[i].Begin < to; i++)
             {
                 ref readonly var e = ref _entries[i];
+                // by the one part that its beginning lies in
+                if (e.Begin >= from) CountWrites(e);
                 long first = e.Begin + Overhead, start = Math.Max(0, from - first), end = Math.Min(e.P.Numel, to - first);
                 if (start < end) RunStretch(e, start, end - start, coefficients + e.Coefficients);
             }
