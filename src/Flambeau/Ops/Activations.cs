@@ -89,8 +89,8 @@ namespace Flambeau.Ops
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static S Body<S>(S x) where S : IReal<S>
         {
-            // ½ erfc(−x ÷ √2) is Φ without cancellation in the left tail. Beyond ±40 the result is x or 0 to the last bit, and 0 · ∞ must not come about.
-            S phi = S.Constant(0.5) * S.Erfc(S.Constant(-0.70710678118654752440) * x), far = S.Constant(40);
+            // beyond ±40 the result is x or 0 to the last bit, and 0 · ∞ must not come about
+            S phi = S.NormalCdf(x), far = S.Constant(40);
             return S.Select(x > far, x, S.Select(x < -far, S.Constant(-0.0), x * phi));
         }
     }

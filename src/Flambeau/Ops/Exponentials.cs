@@ -150,8 +150,20 @@ namespace Flambeau.Ops
         public static (double Low, double High) Domain => (0.2, 3);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Body<S>(S x, S y) where S : IReal<S> => 
-            S.Select(S.And(S.And(S.Equal(x, S.Constant(0)), S.Equal(y, y)), S.Not(S.And(y > S.Constant(0), y < S.Constant(double.PositiveInfinity)))), S.Constant(0), x * S.Log(y));
+        public static S Body<S>(S x, S y) where S : IReal<S> => S.Select(IsZero(x, y), S.Constant(0), x * S.Log(y));
+
+        /// <inheritdoc/>
+        public static bool StatesDerivativeByX => true;
+        /// <inheritdoc/>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static S DerivativeByX<S>(S x, S y, S g) where S : IReal<S> =>
+            // g · ln y is the operator itself: a gradient of 0, as of an element masked out, stays 0 at y = 0
+            S.Select(IsZero(x, y), S.Constant(0), Body(g, y));
+
+        // 0 by decree: 0 · ln y where ln y is no finite number
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static S IsZero<S>(S x, S y) where S : IReal<S> =>
+            S.And(S.And(S.Equal(x, S.Constant(0)), S.Equal(y, y)), S.Not(S.And(y > S.Constant(0), y < S.Constant(double.PositiveInfinity))));
     }
 
     /// <summary>ln(eˣ + eʸ), without overflow.</summary>

@@ -46,7 +46,7 @@ public sealed class Adam : Optimizer
 
     private protected override IReadOnlyList<string> StateNames(ParameterGroup group) => AdamStep.StateNames;
 
-    private protected override void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state) => AdamStep.Run((AdamGroup)group, p, g, state, decoupled: false);
+    private protected override void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state, Updates updates) => AdamStep.Add((AdamGroup)group, p, g, state, updates, decoupled: false);
 }
 
 /// <summary>
@@ -70,34 +70,46 @@ public sealed class AdamW : Optimizer
 
     private protected override IReadOnlyList<string> StateNames(ParameterGroup group) => AdamStep.StateNames;
 
-    private protected override void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state) => AdamStep.Run((AdamGroup)group, p, g, state, decoupled: true);
+    private protected override void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state, Updates updates) => AdamStep.Add((AdamGroup)group, p, g, state, updates, decoupled: true);
 }
 
 /// <summary>The arithmetic that Adam, AdamW and Muon's other parameters share.</summary>
 internal static class AdamStep
 {
-    const string Mean = "exp_avg", Square = "exp_avg_sq", Largest = "max_exp_avg_sq";
+    const int Mean = 0, Square = 1, Largest = 2;
 
-    public static IReadOnlyList<string> StateNames { get; } = [Mean, Square, Largest];
+    public static IReadOnlyList<string> StateNames { get; } = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
 
-    public static void Run(AdamGroup o, Tensor p, Tensor g, ParameterState state, bool decoupled)
+    public static void Add(AdamGroup o, Tensor p, Tensor g, ParameterState state, Updates updates, bool decoupled)
     {
-        if (!decoupled && o.WeightDecay != 0) Run<Yes>(o, p, g, state, kept: 1);
-        else Run<No>(o, p, g, state, kept: 1 - o.LearningRate * o.WeightDecay);
+        if (!decoupled && o.WeightDecay != 0) Add<Yes>(o, p, g, state, updates, kept: 1);
+        else Add<No>(o, p, g, state, updates, kept: 1 - o.LearningRate * o.WeightDecay);
     }
 
-    static void Run<TCoupled>(AdamGroup o, Tensor p, Tensor g, ParameterState state, double kept) where TCoupled : struct, IChoice
+    static void Add<TCoupled>(AdamGroup o, Tensor p, Tensor g, ParameterState state, Updates updates, double kept) where TCoupled : struct, IChoice
     {
-        double t = ++state.Step;
+        state.Step++;
+        if (!updates.HasCoefficients(o, state.Step)) SetCoefficients(o, state.Step, updates, kept);
+        if (UpdateLoop.IsNear(1 - o.Betas.Beta1, UpdateLoop.StateType(p.DType))) Add<TCoupled, Yes>(o, p, g, state, updates);
+        else Add<TCoupled, No>(o, p, g, state, updates);
+    }
+
+    static void Add<TCoupled, TNear>(AdamGroup o, Tensor p, Tensor g, ParameterState state, Updates updates) where TCoupled : struct, IChoice where TNear : struct, IChoice
+    {
+        Tensor m = state.Get(Mean, p), v = state.Get(Square, p);
+        if (o.AmsGrad) updates.Add<Step<TCoupled, TNear, Yes>>(p, g, m, v, state.Get(Largest, p));
+        else updates.Add<Step<TCoupled, TNear, No>>(p, g, m, v);
+    }
+
+    static void SetCoefficients(AdamGroup o, long step, Updates updates, double kept)
+    {
+        double t = step;
         var (beta1, beta2) = o.Betas;
         double stepSize = o.LearningRate / (1 - Math.Pow(beta1, t)), root = Math.Sqrt(1 - Math.Pow(beta2, t));
-        double[] c = [kept, o.WeightDecay, o.Maximize ? -1 : 1, 1 - beta1, beta2, 1 - beta2, root, o.Epsilon, -stepSize];
-        Tensor m = state.Get(Mean, p), v = state.Get(Square, p);
-        if (o.AmsGrad) UpdateLoop.Run<Step<TCoupled, Yes>>(p, g, [m, v, state.Get(Largest, p)], c);
-        else UpdateLoop.Run<Step<TCoupled, No>>(p, g, [m, v], c);
+        updates.SetCoefficients(o, step, [kept, o.WeightDecay, o.Maximize ? -1 : 1, 1 - beta1, beta2, 1 - beta2, root, o.Epsilon, -stepSize]);
     }
 
-    readonly struct Step<TCoupled, TAmsGrad> : IUpdate where TCoupled : struct, IChoice where TAmsGrad : struct, IChoice
+    readonly struct Step<TCoupled, TNear, TAmsGrad> : IUpdate where TCoupled : struct, IChoice where TNear : struct, IChoice where TAmsGrad : struct, IChoice
     {
         public static int States { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => TAmsGrad.Value ? 3 : 2; }
 
@@ -107,7 +119,7 @@ internal static class AdamStep
             g = c.C2 * g;
             if (TCoupled.Value) g = g + c.C1 * p;
             else p = p * c.C0;
-            s.A = UpdateLoop.Lerp(s.A, g, c.C3);
+            s.A = UpdateLoop.Lerp<S, TNear>(s.A, g, c.C3);
             s.B = s.B * c.C4 + c.C5 * g * g;
             if (TAmsGrad.Value) s.C = S.Max(s.C, s.B);
             p = p + c.C8 * s.A / (S.Sqrt(TAmsGrad.Value ? s.C : s.B) / c.C6 + c.C7);

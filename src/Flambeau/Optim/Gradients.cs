@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Runtime;
 
 namespace Flambeau.Optim;
 
@@ -18,12 +19,12 @@ public static class Gradients
     {
         if (!(maxNorm >= 0)) throw new FlambeauException($"ClipNorm: the largest norm must not be negative, got {maxNorm}");
         using var _ = Autograd.NoGrad();
-        var gradients = parameters.Where(p => p.Grad is not null).Select(p => p.Grad!).ToList();
+        var gradients = Of(parameters);
         double norm = Join(gradients, normType);
         if (errorIfNonfinite && !double.IsFinite(norm)) throw new FlambeauException($"ClipNorm: the norm of the gradients is {norm}; nothing was changed");
         double scale = Math.Min(maxNorm / (norm + 1e-6), 1);
         // a NaN must show in every gradient, so only an exact 1 may be left out
-        if (scale != 1) foreach (var g in gradients) g.Mul_(scale);
+        if (scale != 1) Change<Scale>(gradients, scale);
         return norm;
     }
 
@@ -31,28 +32,82 @@ public static class Gradients
     public static double Norm(IEnumerable<Tensor> parameters, double normType = 2)
     {
         using var _ = Autograd.NoGrad();
-        return Join([.. parameters.Where(p => p.Grad is not null).Select(p => p.Grad!)], normType);
+        return Join(Of(parameters), normType);
     }
 
     static double Join(List<Tensor> gradients, double p)
     {
         if (!(p > 0)) throw new FlambeauException($"Norm: p must be positive, got {p}");
+        double[] norms = new double[gradients.Count];
+        if (p == 2) EuclideanNorms(gradients, norms);
+        else for (int i = 0; i < norms.Length; i++) norms[i] = NormOf(gradients[i], p);
         double sum = 0;
-        foreach (var g in gradients)
-        {
-            double norm = g.To(UpdateLoop.StateType(g.DType)).Norm(p, []).Item();
-            // Math.Max passes NaN on
-            sum = double.IsPositiveInfinity(p) ? Math.Max(sum, norm) : sum + Math.Pow(norm, p);
-        }
+        // Math.Max passes NaN on
+        foreach (double norm in norms) sum = double.IsPositiveInfinity(p) ? Math.Max(sum, norm) : sum + Math.Pow(norm, p);
         return double.IsPositiveInfinity(p) ? sum : p == 2 ? Math.Sqrt(sum) : Math.Pow(sum, 1 / p);
     }
+
+    static void EuclideanNorms(List<Tensor> gradients, double[] norms)
+    {
+        var together = t_norms ??= new();
+        foreach (var g in gradients) if (IsPlain(g)) together.Add(g);
+        together.Run(norms);
+        // what was added lies in front; from the end, so that nothing is overwritten before it is moved
+        int next = gradients.Count(IsPlain);
+        for (int i = norms.Length - 1; i >= 0; i--) norms[i] = IsPlain(gradients[i]) ? norms[--next] : NormOf(gradients[i], 2);
+    }
+
+    static double NormOf(Tensor g, double p) => g.To(UpdateLoop.StateType(g.DType)).Norm(p, []).Item();
+
+    static bool IsPlain(Tensor g) => g.IsContiguous && g.Numel > 0 && g.Level is null && g.DType.IsFloatingPoint;
 
     /// <summary>Cuts every element of every gradient to [−<paramref name="value"/>, <paramref name="value"/>], in place; NaN stays (PyTorch: <c>clip_grad_value_</c>).</summary>
     public static void ClipValue(IEnumerable<Tensor> parameters, double value)
     {
         if (!(value >= 0)) throw new FlambeauException($"ClipValue: the bound must not be negative, got {value}");
         using var _ = Autograd.NoGrad();
-        foreach (var p in parameters) if (p.Grad is { } g) UpdateLoop.Run<Clip>(g, g, [], [value]);
+        Change<Clip>(Of(parameters), value);
+    }
+
+    static List<Tensor> Of(IEnumerable<Tensor> parameters)
+    {
+        var gradients = new List<Tensor>();
+        foreach (var p in parameters) if (p.Grad is { } g) gradients.Add(g);
+        return gradients;
+    }
+
+    // every gradient by itself, all in one parallel region; what shares memory is changed in turn
+    static void Change<TUpdate>(List<Tensor> gradients, double coefficient) where TUpdate : struct, IUpdate
+    {
+        var updates = t_updates ??= new();
+        var changed = t_changed ??= new(ReferenceEqualityComparer.Instance);
+        updates.SetCoefficients(updates, 0, [coefficient]);
+        try
+        {
+            foreach (var g in gradients)
+            {
+                if (!changed.Add(g.Concrete("Gradients"))) updates.Run();
+                updates.Add<TUpdate>(g, g);
+            }
+        }
+        finally
+        {
+            updates.Finish();
+            changed.Clear();
+        }
+    }
+
+    // their tables are kept from step to step, their tensors are not
+    [ThreadStatic] static Norms? t_norms;
+    [ThreadStatic] static Updates? t_updates;
+    [ThreadStatic] static HashSet<Storage>? t_changed;
+
+    readonly struct Scale : IUpdate
+    {
+        public static int States { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 0; }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Body<S>(ref S p, S g, ref UpdateStates<S> s, in UpdateCoefficients<S> c) where S : Scalars.IReal<S> => p = g * c.C0;
     }
 
     readonly struct Clip : IUpdate

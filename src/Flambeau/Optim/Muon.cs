@@ -58,7 +58,7 @@ public sealed class MuonGroup(IEnumerable<Tensor> parameters) : ParameterGroup(p
 /// </summary>
 public sealed class Muon : Optimizer
 {
-    const string Buffer = "momentum_buffer";
+    const int Buffer = 0;
 
     /// <summary>One group of matrices, and one of other parameters for AdamW.</summary>
     public Muon(IEnumerable<Tensor> matrices, IEnumerable<Tensor>? others = null, double learningRate = 1e-3, double weightDecay = 0.1, double momentum = 0.95, bool nesterov = true, double? othersLearningRate = null, MuonScale scale = MuonScale.Original)
@@ -73,20 +73,21 @@ public sealed class Muon : Optimizer
             if (group is not (MuonGroup or AdamGroup)) throw new FlambeauException($"Muon: a group is a {group.GetType().Name}; give a MuonGroup for matrices or an AdamGroup for AdamW");
     }
 
-    private protected override IReadOnlyList<string> StateNames(ParameterGroup group) => group is MuonGroup ? [Buffer] : AdamStep.StateNames;
+    private protected override IReadOnlyList<string> StateNames(ParameterGroup group) => group is MuonGroup ? s_stateNames : AdamStep.StateNames;
+    static readonly string[] s_stateNames = ["momentum_buffer"];
 
-    private protected override void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state)
+    private protected override void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state, Updates updates)
     {
-        if (group is AdamGroup adam) { AdamStep.Run(adam, p, g, state, decoupled: true); return; }
+        if (group is AdamGroup adam) { AdamStep.Add(adam, p, g, state, updates, decoupled: true); return; }
         var o = (MuonGroup)group;
         state.Step++;
         var buffer = state.Get(Buffer, p);
         var direction = g.Detach().To(buffer.DType).Clone();
-        UpdateLoop.Run<Averages>(direction, direction, [buffer], [1 - o.Momentum, o.Momentum, o.Maximize ? -1 : 1, o.Nesterov ? 1 : 0]);
+        UpdateLoop.Run<Averages>(direction, direction, buffer, [1 - o.Momentum, o.Momentum, o.Maximize ? -1 : 1, o.Nesterov ? 1 : 0]);
         var step = Orthogonalize(direction, o.Iterations, o.Epsilon);
         double rows = p.Shape[0], columns = p.Shape[1];
         double scale = o.Scale == MuonScale.Original ? Math.Sqrt(Math.Max(1, rows / columns)) : 0.2 * Math.Sqrt(Math.Max(rows, columns));
-        UpdateLoop.Run<Apply>(p, step, [], [1 - o.LearningRate * o.WeightDecay, -o.LearningRate * scale]);
+        UpdateLoop.Run<Apply>(p, step, null, [1 - o.LearningRate * o.WeightDecay, -o.LearningRate * scale]);
     }
 
     /// <summary>Near the nearest matrix with singular values 1: five steps bring them into about [0.7, 1.2].</summary>

@@ -8,7 +8,16 @@ namespace Flambeau.Optim;
 /// <remarks>States of float16 and bfloat16 parameters are float32, and a step rounds the parameter once. Everything else is in the parameter's own type.</remarks>
 public abstract class Optimizer
 {
-    readonly Dictionary<Tensor, ParameterState> _states = new(ReferenceEqualityComparer.Instance);
+    readonly Slot[] _slots; // parameters are counted over the groups
+    readonly Updates _updates = new();
+    readonly bool _sharesMemory;
+
+    struct Slot
+    {
+        public ParameterGroup Group;
+        public Tensor Parameter;
+        public ParameterState? State;
+    }
 
     /// <summary>An optimizer of the given groups.</summary>
     /// <exception cref="FlambeauException">There is no parameter, one occurs twice or is no leaf of floating-point numbers, or an option is out of its range.</exception>
@@ -26,6 +35,8 @@ public abstract class Optimizer
                 if (!p.DType.IsFloatingPoint) throw Errors.Make(Name, $"a parameter has the element type {p.DType.Name}; only floating-point numbers can be optimized", ("param", p));
             }
         }
+        _slots = [.. Groups.SelectMany(group => group.Parameters, (group, p) => new Slot { Group = group, Parameter = p })];
+        _sharesMemory = _slots.DistinctBy(slot => slot.Parameter.Store).Count() < _slots.Length;
         if (seen.Count == 0) throw new FlambeauException($"{Name}: there are no parameters. Does the model hold its tensors with Parameter(…)?");
     }
 
@@ -41,18 +52,27 @@ public abstract class Optimizer
         set { foreach (var group in Groups) group.LearningRate = value; }
     }
 
-    /// <summary>Updates every parameter that has a gradient.</summary>
+    /// <summary>Updates every parameter that has a gradient, all in one parallel region.</summary>
     /// <exception cref="FlambeauException">An option was set outside of its range; no parameter was changed.</exception>
     public void Step()
     {
         using var _ = Autograd.NoGrad();
         foreach (var group in Groups) group.Validate(Name);
-        foreach (var group in Groups)
-            foreach (var p in group.Parameters)
+        try
+        {
+            foreach (ref var slot in _slots.AsSpan())
             {
-                if (p.Grad is not { } g) continue;
-                Update(group, p, g, StateOf(p));
+                if (slot.Parameter.Grad is not { } g) continue;
+                Update(slot.Group, slot.Parameter, g, slot.State ??= new(StateNames(slot.Group).Count), _updates);
+                // what may overlap is updated in turn
+                if (_sharesMemory) _updates.Run();
             }
+        }
+        finally
+        {
+            // those before one that cannot be updated have counted their step
+            _updates.Finish();
+        }
     }
 
     /// <summary>Forgets all gradients (PyTorch: <c>zero_grad(set_to_none=True)</c>).</summary>
@@ -61,17 +81,11 @@ public abstract class Optimizer
         foreach (var group in Groups) foreach (var p in group.Parameters) p.Grad = null;
     }
 
-    /// <summary>One step of one parameter.</summary>
-    private protected abstract void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state);
+    /// <summary>One step of one parameter: adds its update, or makes it.</summary>
+    private protected abstract void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state, Updates updates);
 
     /// <summary>The names of the states that a parameter of the group can have.</summary>
     private protected abstract IReadOnlyList<string> StateNames(ParameterGroup group);
-
-    ParameterState StateOf(Tensor p)
-    {
-        if (!_states.TryGetValue(p, out var state)) _states.Add(p, state = new());
-        return state;
-    }
 
     // ---- saving and restoring ----
 
@@ -87,14 +101,12 @@ public abstract class Optimizer
         for (int g = 0; g < Groups.Count; g++)
         {
             int first = index;
-            foreach (var p in Groups[g].Parameters)
+            var names = StateNames(Groups[g]);
+            for (; index < _slots.Length && ReferenceEquals(_slots[index].Group, Groups[g]); index++)
             {
-                if (_states.TryGetValue(p, out var state) && state.Step > 0)
-                {
-                    result.Add($"state.{index}.step", Tensor.FromScalar((double)state.Step, DType.Float64));
-                    foreach (var (name, value) in state.Tensors) result.Add($"state.{index}.{name}", value.Clone());
-                }
-                index++;
+                if (_slots[index].State is not { Step: > 0 } state) continue;
+                result.Add($"state.{index}.step", Tensor.FromScalar((double)state.Step, DType.Float64));
+                for (int k = 0; k < names.Count; k++) if (state.Has(k)) result.Add($"state.{index}.{names[k]}", state[k]!.Clone());
             }
             Groups[g].Options(new Writer(result, $"param_groups.{g}."));
             result.Add($"param_groups.{g}.params", Tensor.Arange(first, index, 1));
@@ -108,7 +120,7 @@ public abstract class Optimizer
     {
         var wrong = new StringBuilder();
         var known = new HashSet<string>();
-        var loaded = new Dictionary<Tensor, ParameterState>(ReferenceEqualityComparer.Instance);
+        var loaded = new ParameterState?[_slots.Length];
         int index = 0;
         using var _ = Autograd.NoGrad();
         for (int g = 0; g < Groups.Count; g++)
@@ -116,7 +128,7 @@ public abstract class Optimizer
             int first = index;
             foreach (var p in Groups[g].Parameters)
             {
-                if (Restore(state, index, Groups[g], p, known, wrong) is { } restored) loaded.Add(p, restored);
+                loaded[index] = Restore(state, index, Groups[g], p, known, wrong);
                 index++;
             }
             Groups[g].Options(new Checker(state, $"param_groups.{g}.", known, wrong));
@@ -128,8 +140,7 @@ public abstract class Optimizer
         }
         foreach (string name in state.Keys) if (!known.Contains(name)) wrong.Append($"\n  unexpected  {name}");
         if (wrong.Length > 0) throw new FlambeauException($"{Name}.LoadStateDict: the state does not fit; nothing was changed{wrong}{(Errors.UserLine() is { } line ? $"\n  at {line}" : "")}");
-        _states.Clear();
-        foreach (var (p, s) in loaded) _states.Add(p, s);
+        for (int i = 0; i < loaded.Length; i++) _slots[i].State = loaded[i];
         for (int g = 0; g < Groups.Count; g++) Groups[g].Options(new Reader(state, $"param_groups.{g}."));
     }
 
@@ -137,16 +148,17 @@ public abstract class Optimizer
     {
         string prefix = $"state.{index}.";
         known.Add(prefix + "step");
-        foreach (string name in StateNames(group)) known.Add(prefix + name);
+        var names = StateNames(group);
+        foreach (string name in names) known.Add(prefix + name);
         if (!state.TryGetValue(prefix + "step", out var step)) return null;
-        var restored = new ParameterState { Step = step.Numel == 1 ? (long)step.Item() : 0 };
+        var restored = new ParameterState(names.Count) { Step = step.Numel == 1 ? (long)step.Item() : 0 };
         if (restored.Step <= 0) wrong.Append($"\n  value       {prefix}step must be one positive number");
         var type = UpdateLoop.StateType(p.DType);
-        foreach (string name in StateNames(group))
+        for (int k = 0; k < names.Count; k++)
         {
-            if (!state.TryGetValue(prefix + name, out var value)) continue;
-            if (!value.Shape.Equals(p.Shape) || value.DType != type) wrong.Append($"\n  shape       {prefix}{name} needs {type.Name}{p.Shape}, the state has {value.DType.Name}{value.Shape}");
-            else restored.Tensors.Add(name, value.Detach().Clone());
+            if (!state.TryGetValue(prefix + names[k], out var value)) continue;
+            if (!value.Shape.Equals(p.Shape) || value.DType != type) wrong.Append($"\n  shape       {prefix}{names[k]} needs {type.Name}{p.Shape}, the state has {value.DType.Name}{value.Shape}");
+            else restored[k] = value.Detach().Clone();
         }
         return restored;
     }
@@ -177,19 +189,18 @@ public abstract class Optimizer
     }
 }
 
-/// <summary>What an optimizer remembers of one parameter.</summary>
-internal sealed class ParameterState
+/// <summary>What an optimizer remembers of one parameter: running averages, numbered as the optimizer names them.</summary>
+internal sealed class ParameterState(int count)
 {
+    readonly Tensor?[] _tensors = new Tensor?[count];
+
     /// <summary>Steps taken.</summary>
     public long Step;
 
-    /// <summary>Running averages by PyTorch's names.</summary>
-    public OrderedDictionary<string, Tensor> Tensors { get; } = [];
+    public Tensor? this[int index] { get => _tensors[index]; set => _tensors[index] = value; }
 
-    /// <summary>The state of that name; zeros at first.</summary>
-    public Tensor Get(string name, Tensor parameter)
-    {
-        if (!Tensors.TryGetValue(name, out var x)) Tensors.Add(name, x = Tensor.ZerosLike(parameter, UpdateLoop.StateType(parameter.DType)));
-        return x;
-    }
+    public bool Has(int index) => _tensors[index] is not null;
+
+    /// <summary>The state of that number; zeros at first.</summary>
+    public Tensor Get(int index, Tensor parameter) => _tensors[index] ??= Tensor.ZerosLike(parameter, UpdateLoop.StateType(parameter.DType));
 }

@@ -36,7 +36,7 @@ public sealed class SgdGroup(IEnumerable<Tensor> parameters) : ParameterGroup(pa
 /// </summary>
 public sealed class SGD : Optimizer
 {
-    const string Buffer = "momentum_buffer";
+    const int Buffer = 0;
 
     /// <summary>One group with the given options.</summary>
     public SGD(IEnumerable<Tensor> parameters, double learningRate = 1e-3, double momentum = 0, double dampening = 0, double weightDecay = 0, bool nesterov = false, bool maximize = false)
@@ -45,23 +45,25 @@ public sealed class SGD : Optimizer
     /// <summary>Groups with options of their own.</summary>
     public SGD(params IEnumerable<SgdGroup> groups) : base(groups) { }
 
-    private protected override IReadOnlyList<string> StateNames(ParameterGroup group) => [Buffer];
+    private protected override IReadOnlyList<string> StateNames(ParameterGroup group) => s_stateNames;
+    static readonly string[] s_stateNames = ["momentum_buffer"];
 
-    private protected override void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state)
+    private protected override void Update(ParameterGroup group, Tensor p, Tensor g, ParameterState state, Updates updates)
     {
-        if (group.WeightDecay != 0) Update<Yes>((SgdGroup)group, p, g, state);
-        else Update<No>((SgdGroup)group, p, g, state);
+        if (group.WeightDecay != 0) Update<Yes>((SgdGroup)group, p, g, state, updates);
+        else Update<No>((SgdGroup)group, p, g, state, updates);
     }
 
-    static void Update<TDecay>(SgdGroup o, Tensor p, Tensor g, ParameterState state) where TDecay : struct, IChoice
+    static void Update<TDecay>(SgdGroup o, Tensor p, Tensor g, ParameterState state, Updates updates) where TDecay : struct, IChoice
     {
-        bool first = !state.Tensors.ContainsKey(Buffer);
+        bool first = !state.Has(Buffer);
         state.Step++;
         // at first the buffer is the gradient itself: 0 · µ + 1 · g
-        double[] c = [-o.LearningRate, o.WeightDecay, o.Maximize ? -1 : 1, o.Momentum, first ? 1 : 1 - o.Dampening];
-        if (o.Momentum == 0) UpdateLoop.Run<Plain<TDecay>>(p, g, [], c);
-        else if (o.Nesterov) UpdateLoop.Run<Momentum<TDecay, Yes>>(p, g, [state.Get(Buffer, p)], c);
-        else UpdateLoop.Run<Momentum<TDecay, No>>(p, g, [state.Get(Buffer, p)], c);
+        if (!updates.HasCoefficients(o, first ? 0 : 1))
+            updates.SetCoefficients(o, first ? 0 : 1, [-o.LearningRate, o.WeightDecay, o.Maximize ? -1 : 1, o.Momentum, first ? 1 : 1 - o.Dampening]);
+        if (o.Momentum == 0) updates.Add<Plain<TDecay>>(p, g);
+        else if (o.Nesterov) updates.Add<Momentum<TDecay, Yes>>(p, g, state.Get(Buffer, p));
+        else updates.Add<Momentum<TDecay, No>>(p, g, state.Get(Buffer, p));
     }
 
     readonly struct Plain<TDecay> : IUpdate where TDecay : struct, IChoice

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Kernels;
 using Flambeau.Ops;
-using Flambeau.Runtime;
 using Flambeau.Scalars;
 
 namespace Flambeau.Optim;
@@ -52,110 +52,98 @@ internal readonly struct No : IChoice
     public static bool Value { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => false; }
 }
 
-/// <summary>
-/// Runs an update over all elements of a parameter in one pass: each array is read once and written once. The team shares chunks; an element's bits depend on its own numbers only.
-/// </summary>
+/// <summary>The loop of an update over contiguous elements, one pass: each array is read once and written once. <see cref="Updates"/> says over which.</summary>
 internal static unsafe class UpdateLoop
 {
-    const int Chunk = 16384;
-
-    /// <summary>Updates <paramref name="parameter"/> and <paramref name="states"/> in place.</summary>
-    /// <param name="parameter">Of any floating-point type; float16 and bfloat16 are computed in float32 and rounded once at the end.</param>
-    /// <param name="gradient">Of the parameter's shape.</param>
-    /// <param name="states">Contiguous, in the type that is computed in (<see cref="StateType"/>), of the parameter's shape.</param>
-    /// <param name="coefficients">At most nine.</param>
-    public static void Run<TUpdate>(Tensor parameter, Tensor gradient, ReadOnlySpan<Tensor> states, ReadOnlySpan<double> coefficients) where TUpdate : struct, IUpdate
+    /// <summary>Updates one tensor and its states in place, at once (<see cref="Updates.Add"/>).</summary>
+    public static void Run<TUpdate>(Tensor parameter, Tensor gradient, Tensor? state, ReadOnlySpan<double> coefficients) where TUpdate : struct, IUpdate
     {
-        var compute = StateType(parameter.DType);
         using var _ = Autograd.NoGrad();
-        var p = parameter.To(compute).Contiguous();
-        var g = gradient.To(compute).Contiguous();
-        Span<double> c = stackalloc double[9];
-        coefficients.CopyTo(c);
-        fixed (double* atC = c)
-        fixed (byte* atP = p.Concrete("Step"), atG = g.Concrete("Step"))
-        fixed (byte* atA = states.Length > 0 ? states[0].Store : p.Store, atB = states.Length > 1 ? states[1].Store : p.Store, atC3 = states.Length > 2 ? states[2].Store : p.Store)
-        {
-            int size = compute.Size;
-            byte** pointers = stackalloc byte*[5] { atG + g.Offset * size, Place(states, 0, atA), Place(states, 1, atB), Place(states, 2, atC3), (byte*)atC };
-            var job = new Job { Kernel = KernelOf<TUpdate>.Instance, Compute = compute, P = atP + p.Offset * size, X = pointers, Count = p.Numel };
-            int parts = (int)((p.Numel + Chunk - 1) / Chunk);
-            if (!Team.Pays(p.Numel)) for (int i = 0; i < parts; i++) job.Run(i);
-            else Team.Run(parts, ref job);
-        }
-        foreach (var s in states) s.Store!.Version++;
-        if (ReferenceEquals(p, parameter)) parameter.Store!.Version++;
-        else parameter.Copy_(p);
-        GC.KeepAlive(g);
+        var updates = new Updates();
+        updates.SetCoefficients(updates, 0, coefficients);
+        updates.Add<TUpdate>(parameter, gradient, state);
+        updates.Run();
     }
 
     /// <summary>x + weight · (y − x), exact at both ends, with PyTorch's two orders of operation: from the nearer end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S Lerp<S>(S x, S y, S weight) where S : IReal<S> =>
-        S.Select(S.Abs(weight) < S.Constant(0.5), x + weight * (y - x), y - (y - x) * (S.Constant(1) - weight));
+        S.Select(S.Abs(weight) < S.Constant(0.5), Lerp<S, Yes>(x, y, weight), Lerp<S, No>(x, y, weight));
+
+    /// <summary>As the other, where it is known to which end the weight is nearer (<see cref="IsNear"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S Lerp<S, TNear>(S x, S y, S weight) where S : IReal<S> where TNear : struct, IChoice =>
+        TNear.Value ? x + weight * (y - x) : y - (y - x) * (S.Constant(1) - weight);
+
+    /// <summary>True if a weight of 0 … 1, rounded to the type that is computed in, is nearer to 0.</summary>
+    public static bool IsNear(double weight, DType compute) => compute == DType.Float64 ? weight < 0.5 : (float)weight < 0.5f;
 
     /// <summary>The type that states are kept in and updates are computed in.</summary>
     public static DType StateType(DType parameter) => parameter == DType.Float64 ? DType.Float64 : DType.Float32;
 
-    static byte* Place(ReadOnlySpan<Tensor> states, int i, byte* store) => i < states.Length ? store + states[i].Offset * states[i].DType.Size : null;
+    /// <summary>The loop of an update: parameter; gradient, states and coefficients.</summary>
+    public static Kernel KernelOf<TUpdate>() where TUpdate : struct, IUpdate => Made<TUpdate>.Kernel;
 
-    static class KernelOf<TUpdate> where TUpdate : struct, IUpdate
+    static class Made<TUpdate> where TUpdate : struct, IUpdate
     {
-        public static readonly Kernel Instance = Kernel.Of<Loop<TUpdate>>();
-    }
-
-    struct Job : IPart
-    {
-        public Kernel Kernel;
-        public DType Compute;
-        public byte* P;
-        public byte** X; // gradient, states, coefficients
-        public long Count;
-
-        public readonly void Run(int part)
-        {
-            long start = (long)part * Chunk, bytes = start * Compute.Size;
-            byte** x = stackalloc byte*[5];
-            for (int k = 0; k < 4; k++) x[k] = X[k] == null ? null : X[k] + bytes;
-            x[4] = X[4];
-            Kernel.Run(Compute, P + bytes, x, Math.Min(Chunk, Count - start), 0);
-        }
+        public static readonly Kernel Kernel = Kernel.Of<Loop<TUpdate>>();
     }
 
     readonly struct Loop<TUpdate> : ILoop where TUpdate : struct, IUpdate
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
+        // bytes: up to five streams at once are more than the processor's own prefetching keeps up with, which stops at each page's end
+        const int Ahead = 1024;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public static void Run<L, T>(byte* y, byte** x, long n, uint scalars) where L : struct, ILanes<L> where T : unmanaged
         {
-            double* c = (double*)x[4];
-            var coefficients = new UpdateCoefficients<L>
-            {
-                C0 = L.Constant(c[0]), C1 = L.Constant(c[1]), C2 = L.Constant(c[2]), C3 = L.Constant(c[3]),
-                C4 = L.Constant(c[4]), C5 = L.Constant(c[5]), C6 = L.Constant(c[6]), C7 = L.Constant(c[7]), C8 = L.Constant(c[8]),
-            };
+            var c = Spread<L>((double*)x[4]);
             byte* g = x[0], s0 = x[1], s1 = x[2], s2 = x[3];
             int bytes = L.Count * sizeof(T);
             long i = 0;
-            for (; i + L.Count <= n; i += L.Count)
+            for (; i + L.Count + Ahead / sizeof(T) <= n; i += L.Count)
             {
-                Element<L>(y, g, s0, s1, s2, coefficients);
+                Prefetch.ToL1(y + Ahead);
+                Prefetch.ToL1(g + Ahead);
+                if (TUpdate.States > 0) Prefetch.ToL1(s0 + Ahead);
+                if (TUpdate.States > 1) Prefetch.ToL1(s1 + Ahead);
+                if (TUpdate.States > 2) Prefetch.ToL1(s2 + Ahead);
+                Element<L>(y, g, s0, s1, s2, c);
                 y += bytes; g += bytes; s0 += bytes; s1 += bytes; s2 += bytes;
             }
-            if (i == n) return;
-            // the rest goes through padded vectors: an element's bits do not depend on its place
-            byte* pad = stackalloc byte[5 * 64];
-            uint rest = (uint)(n - i) * (uint)sizeof(T);
-            new Span<byte>(pad, 5 * 64).Clear();
+            for (; i + L.Count <= n; i += L.Count)
+            {
+                Element<L>(y, g, s0, s1, s2, c);
+                y += bytes; g += bytes; s0 += bytes; s1 += bytes; s2 += bytes;
+            }
+            // called last, and not inlined: a call that returns here would have the coefficients live in memory, read again for every vector
+            if (i < n) Rest<L>(y, g, s0, s1, s2, (double*)x[4], (uint)(n - i) * (uint)sizeof(T));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static UpdateCoefficients<L> Spread<L>(double* c) where L : struct, ILanes<L> => new()
+        {
+            C0 = L.Constant(c[0]), C1 = L.Constant(c[1]), C2 = L.Constant(c[2]), C3 = L.Constant(c[3]),
+            C4 = L.Constant(c[4]), C5 = L.Constant(c[5]), C6 = L.Constant(c[6]), C7 = L.Constant(c[7]), C8 = L.Constant(c[8]),
+        };
+
+        // less than a vector goes through padded ones: an element's bits do not depend on its place
+        [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
+        static void Rest<L>(byte* y, byte* g, byte* s0, byte* s1, byte* s2, double* c, uint rest) where L : struct, ILanes<L>
+        {
+            const int Vector = 64;
+            byte* pad = stackalloc byte[5 * Vector];
+            new Span<byte>(pad, 5 * Vector).Clear();
             Unsafe.CopyBlockUnaligned(pad, y, rest);
-            Unsafe.CopyBlockUnaligned(pad + 64, g, rest);
-            if (TUpdate.States > 0) Unsafe.CopyBlockUnaligned(pad + 128, s0, rest);
-            if (TUpdate.States > 1) Unsafe.CopyBlockUnaligned(pad + 192, s1, rest);
-            if (TUpdate.States > 2) Unsafe.CopyBlockUnaligned(pad + 256, s2, rest);
-            Element<L>(pad, pad + 64, pad + 128, pad + 192, pad + 256, coefficients);
+            Unsafe.CopyBlockUnaligned(pad + Vector, g, rest);
+            if (TUpdate.States > 0) Unsafe.CopyBlockUnaligned(pad + 2 * Vector, s0, rest);
+            if (TUpdate.States > 1) Unsafe.CopyBlockUnaligned(pad + 3 * Vector, s1, rest);
+            if (TUpdate.States > 2) Unsafe.CopyBlockUnaligned(pad + 4 * Vector, s2, rest);
+            Element<L>(pad, pad + Vector, pad + 2 * Vector, pad + 3 * Vector, pad + 4 * Vector, Spread<L>(c));
             Unsafe.CopyBlockUnaligned(y, pad, rest);
-            if (TUpdate.States > 0) Unsafe.CopyBlockUnaligned(s0, pad + 128, rest);
-            if (TUpdate.States > 1) Unsafe.CopyBlockUnaligned(s1, pad + 192, rest);
-            if (TUpdate.States > 2) Unsafe.CopyBlockUnaligned(s2, pad + 256, rest);
+            if (TUpdate.States > 0) Unsafe.CopyBlockUnaligned(s0, pad + 2 * Vector, rest);
+            if (TUpdate.States > 1) Unsafe.CopyBlockUnaligned(s1, pad + 3 * Vector, rest);
+            if (TUpdate.States > 2) Unsafe.CopyBlockUnaligned(s2, pad + 4 * Vector, rest);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

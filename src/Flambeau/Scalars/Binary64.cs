@@ -237,6 +237,9 @@ internal readonly struct Binary64 : IPrecision
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S ErfAboveOne<S>(S x) where S : ILanes<S> => S.Constant(1) - Elementary<Binary64>.ErfcPositive(x);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S NormalCdf<S>(S x) where S : ILanes<S> => S.Constant(0.5) * Elementary<Binary64>.Erfc(x * S.Constant(-0.70710678118654752440));
+
     public static unsafe double Read(void* p, int i) => ((double*)p)[i];
     public static unsafe void Write(void* p, int i, double value) => ((double*)p)[i] = (double)value;
 }

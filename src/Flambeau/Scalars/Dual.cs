@@ -295,6 +295,14 @@ public readonly struct Dual<S> : IReal<Dual<S>> where S : IReal<S>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Dual<S> NormalCdf(Dual<S> x)
+    {
+        var y = S.NormalCdf(x.Value);
+        return Chain(x, y, S.Exp(x.Value * x.Value * S.Constant(-0.5)) * S.Constant(0.39894228040143267794));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Dual<S> LogSigmoid(Dual<S> x)
     {
         var y = S.LogSigmoid(x.Value);

@@ -103,6 +103,9 @@ internal interface IPrecision
     /// </summary>
     static abstract S ErfcTail<S>(S t) where S : ILanes<S>;
 
+    /// <summary>The normal distribution function by the precision's own formula.</summary>
+    static abstract S NormalCdf<S>(S x) where S : ILanes<S>;
+
     /// <summary>Reads element <paramref name="i"/> as a double.</summary>
     static abstract unsafe double Read(void* p, int i);
     /// <summary>Writes element <paramref name="i"/>, rounded.</summary>

@@ -65,7 +65,6 @@ internal static class Differences
             "1 − x² cancels near the pole: PyTorch squares, and rounds, before it subtracts"),
         new(["Sinc"], Difference.Gradient, (c, k) => Math.Abs(k.Ours - k.Theirs) <= 16 * Types.Epsilon(DType.Float64) / Math.Abs(c.Operands[0].Values[k.Element]), "πx · cos πx − sin πx cancels near 0, in PyTorch before it divides by πx²"),
         new(["GroupNorm"], Difference.Gradient, (c, k) => k.Operand == 1 && c.Operands[0].Shape.Contains(0) && k.Ours == 0 && double.IsNaN(k.Theirs), "the sum over no elements is 0; PyTorch multiplies it by the NaN of their deviation"),
-        new(["Xlogy"], Difference.Gradient, (_, k) => k.Operand == 0 && double.IsNaN(k.Ours) && k.Theirs == 0 && k.Seeds.Contains(0), "ln of a negative number is NaN, times a zero gradient too"),
         new(["Pow a number"], Difference.Gradient, (c, k) => c.Number is { Category: DType.Bool, Value: 0 } && c.Operands[0].Values[k.Element] == 0 && k.Ours == 0 && double.IsNaN(k.Theirs), "x⁰ is constant; PyTorch knows it of 0, not of false"),
     ];
 

@@ -62,6 +62,17 @@ public class Float32AccuracyTests
     }
 
     [Fact]
+    public void The_normal_distribution_in_float32_is_within_1e_7_everywhere()
+    {
+        var x = Enumerable.Range(-175_000, 350_001).Select(i => i * 8e-5f).Concat(Samples.Float32(200)).ToArray();
+        var y = Through<Lanes256<float>>.Unary<NormalCdf, float>(x);
+        double worst = 0;
+        for (int i = 0; i < x.Length; i++)
+            if (!float.IsNaN(x[i])) worst = Math.Max(worst, Math.Abs(y[i] - NormalCdf.Of(new Reference(x[i])).Value));
+        Assert.True(worst <= 1e-7, $"off by {worst:E2}");
+    }
+
+    [Fact]
     public void Pow_in_float32_is_within_one_ulp_and_a_half_of_the_truth()
     {
         float[] x = Samples.Float32(60), y = Shuffled(x);

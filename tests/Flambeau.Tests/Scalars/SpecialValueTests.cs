@@ -37,6 +37,7 @@ public class SpecialValueTests
         ["Erfc"] = Of<Erfc>((0f, 1), (-0f, 1), (Tiny, 1), (Inf, 0), (-Inf, 2), (100, 0), (-100, 2), (NaN, NaN)),
         ["Sigmoid"] = Of<Sigmoid>((0f, 0.5f), (-0f, 0.5f), (Tiny, 0.5f), (Inf, 1), (-Inf, 0), (1000, 1), (-1000, 0), (NaN, NaN)),
         ["Softplus"] = Of<Softplus>((Inf, Inf), (-Inf, 0), (1000, 1000), (-1000, 0), (NaN, NaN)),
+        ["NormalCdf"] = Of<NormalCdf>((Inf, 1), (-Inf, 0), (-1000, 0), (1000, 1), (NaN, NaN)),
         ["LogSigmoid"] = Of<LogSigmoid>((Inf, -0f), (-Inf, -Inf), (-1000, -1000), (1000, -0f), (NaN, NaN)),
         ["Sign"] = Of<Sign>((0f, 0), (-3, -1), (Tiny, 1), (Inf, 1), (NaN, NaN)),
         ["Abs"] = Of<Abs>((-0f, 0), (-Inf, Inf), (-Tiny, Tiny), (NaN, NaN)),

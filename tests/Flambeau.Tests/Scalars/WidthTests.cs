@@ -37,6 +37,7 @@ public class WidthTests
         ["Sigmoid"] = Unary<Sigmoid>,
         ["Softplus"] = Unary<Softplus>,
         ["LogSigmoid"] = Unary<LogSigmoid>,
+        ["NormalCdf"] = Unary<NormalCdf>,
         ["Abs"] = Unary<Abs>,
         ["Sign"] = Unary<Sign>,
         ["Floor"] = Unary<Floor>,

@@ -130,6 +130,35 @@ public class EdgeDerivativeTests
     }
 
     [Fact]
+    public void A_zero_gradient_of_Xlogy_stays_zero_at_any_y_but_NaN()
+    {
+        const float Inf = float.PositiveInfinity, NaN = float.NaN;
+        foreach (var type in (DType[])[DType.Float16, DType.Float32, DType.Float64])
+        {
+            // x is spread over the rows of y; its gradient sums what the rows pass back
+            var x = Tensor.Of(2, 2, 2, 2, 0, 0).To(type).RequiresGrad_();
+            var y = Tensor.Of(3, 3, 3, 3, 3, 3, 0, -1, Inf, NaN, 0, 1).Reshape(2, 6).To(type);
+            var zeroBelow = Tensor.Of(1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0).Reshape(2, 6).To(type);
+            double ln3 = Tensor.Of(3).To(type).Log().Item();
+            Assert.Equal([ln3, ln3, ln3, double.NaN, ln3, ln3], Autograd.Grad((x.Xlogy(y) * zeroBelow).Sum(), x).ToArray<double>());
+            // a gradient of 1 shows the pole, except where x is 0
+            Assert.Equal([-Inf, NaN, Inf, NaN, ln3, ln3], Autograd.Grad(x.Xlogy(y).Sum(), x).ToArray<double>());
+            var (_, tangent) = Autograd.Jvp(v => v.Xlogy(y.Select(0, 1)), x.Detach(), zeroBelow.Select(0, 1));
+            Assert.Equal([0, 0, 0, double.NaN, 0, 0], tangent.ToArray<double>());
+        }
+    }
+
+    [Fact]
+    public void The_derivative_of_Xlogy_by_x_has_derivatives()
+    {
+        var (x, y, g) = (Tensor.Of(2, -3).RequiresGrad_(), Tensor.Of(0.5f, 4).RequiresGrad_(), Tensor.Of(1.5f, -2).RequiresGrad_());
+        var first = Autograd.Grad([x.Xlogy(y)], [x], [g], createGraph: true)[0];
+        var second = Autograd.Grad([first!.Sum()], [y, g]);
+        Assert.Equal([3, -0.5f], second[0]!.ToArray<float>()); // g ÷ y
+        Assert.Equal(y.Log().ToArray<float>(), second[1]!.ToArray<float>());
+    }
+
+    [Fact]
     public void The_branch_not_taken_gives_no_gradient()
     {
         var x = Tensor.Of(-1, 4).RequiresGrad_();

@@ -53,6 +53,11 @@ public interface IBinary : IElementwise
 {
     /// <summary>The formula, on any real scalar.</summary>
     static abstract S Body<S>(S x, S y) where S : IReal<S>;
+
+    /// <summary>True if <see cref="DerivativeByX"/> states dz/dx, for operators whose derived one makes a NaN of a gradient of 0. What y gets is always derived.</summary>
+    static virtual bool StatesDerivativeByX => false;
+    /// <summary>dz/dx · g, linear in g; used if <see cref="StatesDerivativeByX"/>.</summary>
+    static virtual S DerivativeByX<S>(S x, S y, S g) where S : IReal<S> => throw new NotSupportedException("StatesDerivativeByX is true but DerivativeByX is not overridden.");
 }
 
 /// <summary>An elementwise operator of three operands.</summary>
@@ -474,6 +479,7 @@ internal sealed class BinaryOp<TOp> : ElementwiseOp where TOp : struct, IBinary
     protected override Expr? Differentiate(int operand, Expr g)
     {
         Expr x = Expr.Input(0), y = Expr.Input(1);
+        if (operand == 0 && TOp.StatesDerivativeByX) return TOp.DerivativeByX(x, y, g);
         var z = operand == 0 ? TOp.Body(new Dual<Expr>(x, g), new Dual<Expr>(y)) : TOp.Body(new Dual<Expr>(x), new Dual<Expr>(y, g));
         return z.Varies ? z.Tangent : null;
     }

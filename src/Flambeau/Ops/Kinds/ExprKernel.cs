@@ -132,6 +132,7 @@ internal static class Primitives
         Opcode.Sigmoid => Kernel.Of<UnaryLoop<Sigmoid>>(),
         Opcode.Softplus => Kernel.Of<UnaryLoop<Softplus>>(),
         Opcode.LogSigmoid => Kernel.Of<UnaryLoop<LogSigmoid>>(),
+        Opcode.NormalCdf => Kernel.Of<UnaryLoop<NormalCdf>>(),
         Opcode.Add => Kernel.Of<BinaryLoop<Add>>(),
         Opcode.Subtract => Kernel.Of<BinaryLoop<Subtract>>(),
         Opcode.Multiply => Kernel.Of<BinaryLoop<Multiply>>(),
@@ -185,6 +186,7 @@ internal static class Primitives
     readonly struct Erfc : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.Erfc(x); }
     readonly struct Sigmoid : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.Sigmoid(x); }
     readonly struct Softplus : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.Softplus(x); }
+    readonly struct NormalCdf : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.NormalCdf(x); }
     readonly struct LogSigmoid : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.LogSigmoid(x); }
     readonly struct Add : IBinary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x, S y) where S : IReal<S> => x + y; }
     readonly struct Subtract : IBinary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x, S y) where S : IReal<S> => x - y; }

@@ -285,7 +285,7 @@ internal readonly struct FromOutput<TOp> : IBinary where TOp : struct, IUnary
 internal readonly struct BinaryDerivative0<TOp> : ITernary where TOp : struct, IBinary
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Body<S>(S x, S y, S g) where S : IReal<S> => TOp.Body(new Dual<S>(x, g), new Dual<S>(y)).TangentOrZero;
+    public static S Body<S>(S x, S y, S g) where S : IReal<S> => TOp.StatesDerivativeByX ? TOp.DerivativeByX(x, y, g) : TOp.Body(new Dual<S>(x, g), new Dual<S>(y)).TangentOrZero;
 }
 
 internal readonly struct BinaryDerivative1<TOp> : ITernary where TOp : struct, IBinary

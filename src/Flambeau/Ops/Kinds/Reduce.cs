@@ -145,7 +145,9 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims
 /// </summary>
 internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
 {
-    const int RowChunk = (int)ReductionOp.RowChunk, ChainBytes = 256, Strip = 1024;
+    /// <summary>How many elements of a row are combined before the chunks are joined.</summary>
+    public const int RowChunk = (int)ReductionOp.RowChunk;
+    const int ChainBytes = 256, Strip = 1024;
 
     public static Tensor Run(Tensor x, int[] dims, Shape shape, DType type)
     {
