@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Diagnostics;
 
 namespace Flambeau.Optim;
 
@@ -17,6 +18,7 @@ public static class Gradients
     public static double ClipNorm(IEnumerable<Tensor> parameters, double maxNorm, double normType = 2, bool errorIfNonfinite = false)
     {
         if (!(maxNorm >= 0)) throw new FlambeauException($"ClipNorm: the largest norm must not be negative, got {maxNorm}");
+        using var scope = Recording.Part("ClipNorm", ProfileKind.Optimizer);
         using var _ = Autograd.NoGrad();
         var gradients = parameters.Where(p => p.Grad is not null).Select(p => p.Grad!).ToList();
         double norm = Join(gradients, normType);

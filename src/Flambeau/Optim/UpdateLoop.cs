@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Diagnostics;
 using Flambeau.Ops;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
@@ -66,6 +67,7 @@ internal static unsafe class UpdateLoop
     /// <param name="coefficients">At most nine.</param>
     public static void Run<TUpdate>(Tensor parameter, Tensor gradient, ReadOnlySpan<Tensor> states, ReadOnlySpan<double> coefficients) where TUpdate : struct, IUpdate
     {
+        using var scope = Recording.Update(KernelOf<TUpdate>.Name, parameter, gradient, states);
         var compute = StateType(parameter.DType);
         using var _ = Autograd.NoGrad();
         var p = parameter.To(compute).Contiguous();
@@ -102,6 +104,7 @@ internal static unsafe class UpdateLoop
     static class KernelOf<TUpdate> where TUpdate : struct, IUpdate
     {
         public static readonly Kernel Instance = Kernel.Of<Loop<TUpdate>>();
+        public static readonly string Name = $"{typeof(TUpdate).DeclaringType?.Name}.{typeof(TUpdate).Name.Split('`')[0]}";
     }
 
     struct Job : IPart
