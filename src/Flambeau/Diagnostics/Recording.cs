@@ -56,7 +56,7 @@ internal static class Recording
     public static Tensor[] Run(RowProgram program, Tensor[] x)
     {
         var y = RowRunner.Run(program, x);
-        if (Open is { } profile) SpendOnRows(profile, x, y);
+        if (Open is { } profile) SpendOnRows(profile, program, x, y);
         return y;
     }
 
@@ -124,18 +124,26 @@ internal static class Recording
 
     static ProfileScope BeginBackward(Profile profile, Node node)
     {
-        string name = Names.Join(node.Name, "Backward");
+        string name = Names.Join(node.Name, ".Backward");
         string? line = profile.Options.Lines ? node.UserLine : null;
         return node.Result(0).Arrived is { } g ? Begin(profile, name, ProfileKind.Backward, [g], line) : Begin(profile, name, ProfileKind.Backward, [], line);
     }
 
-    static void SpendOnRows(Profile profile, Tensor[] x, Tensor[] y)
+    static void SpendOnRows(Profile profile, RowProgram program, Tensor[] x, Tensor[] y)
     {
         long bytes = 0;
         foreach (var t in y) bytes += Cost.BytesOf(t);
         for (int i = 0; i < x.Length; i++)
-            if (Array.IndexOf(x, x[i]) == i) bytes += Cost.BytesOf(x[i]);
+            if (Reads(program, i)) bytes += Cost.BytesOf(x[i]);
         ThreadLog.Of(profile).Spend(new(bytes), y[0].DType);
+    }
+
+    // a backward pass is given more than it needs
+    static bool Reads(RowProgram program, int input)
+    {
+        foreach (var value in program.Values) if (value.Place == Place.Input && value.Index == input) return true;
+        foreach (var instruction in program.Body) if (instruction is Instruction.Gather gather && gather.Input == input) return true;
+        return false;
     }
 
     /// <summary>Names made of others, each once.</summary>

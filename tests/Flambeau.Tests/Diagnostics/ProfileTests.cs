@@ -97,9 +97,9 @@ public class ProfileTests
         loss.Backward();
         var pass = Single(profile, "Backward");
         Assert.Equal(0, pass.Depth);
-        foreach (string piece in new[] { "SumBackward", "ExpBackward", "MatMulBackward" })
+        foreach (string piece in new[] { "Sum.Backward", "Exp.Backward", "MatMul.Backward" })
             Assert.Equal((ProfileKind.Backward, 1), (Single(profile, piece).Kind, Single(profile, piece).Depth));
-        Assert.Equal("float32[5, 7]", Assert.Single(Single(profile, "MatMulBackward").Operands).ToString());
+        Assert.Equal("float32[5, 7]", Assert.Single(Single(profile, "MatMul.Backward").Operands).ToString());
         Assert.Equal(2 * 5 * 3 * 7, Single(profile, "MatMul").Operations);
         Assert.True(Single(profile, "AccumulateGrad").Depth > 1);
     }
@@ -110,9 +110,9 @@ public class ProfileTests
         var x = Random(1, 6, 32).RequiresGrad_();
         using var profile = Profile.Start();
         var y = x.Softmax(-1);
-        Assert.Equal(2 * 6 * 32 * 4, Single(profile, "Softmax").Bytes);
+        Assert.Equal(2 * 6 * 32 * 4, Single(profile, "Softmax").Bytes, 2 * 6 * 4.0); // and at most two numbers a row for the backward pass
         y.Backward(Tensor.OnesLike(y));
-        Assert.Equal(3 * 6 * 32 * 4, Single(profile, "SoftmaxBackward").Bytes); // result and gradient in, gradient out
+        Assert.Equal(3 * 6 * 32 * 4, Single(profile, "Softmax.Backward").Bytes, 2 * 6 * 4.0); // result or operand and the gradient in, a gradient out
     }
 
     [Fact]
@@ -242,7 +242,7 @@ public class ProfileTests
         var lines = profile.ToString().Split('\n');
         Assert.StartsWith("operator", lines[0]);
         Assert.EndsWith("of roof", lines[0]);
-        Assert.Contains(lines, l => l.StartsWith("MatMulBackward ", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.StartsWith("MatMul.Backward ", StringComparison.Ordinal));
         Assert.Contains(lines, l => l.StartsWith("step ", StringComparison.Ordinal) && l.EndsWith('%'));
         Assert.Contains("GFLOP/s in float32", lines[^2]);
         Assert.Contains("others)", profile.Table(rows: 2));
@@ -258,7 +258,8 @@ public class ProfileTests
         var y = x.MatMul(w);
         int made = Line() - 1;
         y.Sum().Backward();
-        Assert.Equal($"ProfileTests.cs:{made}", Single(profile, "MatMulBackward").Line);
+        GC.KeepAlive(y); // used once alone, it would never leave the stack, and the calls below its line would be told as one
+        Assert.Equal($"ProfileTests.cs:{made}", Single(profile, "MatMul.Backward").Line);
         Assert.All(profile.Events.Where(e => e.Name == "MatMul"), e => Assert.Equal($"ProfileTests.cs:{made}", e.Line));
         Assert.Equal($"ProfileTests.cs:{made + 2}", Single(profile, "Backward").Line);
     }
@@ -270,15 +271,15 @@ public class ProfileTests
     [Fact]
     public void An_operators_error_passes_through_and_ends_its_event()
     {
-        Tensor x = Random(1, 2, 3), y = Random(2, 4, 5);
+        Tensor x = Random(1, 2, 3), y = Random(2, 4, 5); // refused by the operator itself, once it runs
         using var profile = Profile.Start();
         using (Profile.Range("outer"))
         {
-            var error = Assert.Throws<FlambeauException>(() => x.MatMul(y));
-            Assert.StartsWith("MatMul", error.Message);
-            _ = x + x;
+            var error = Assert.Throws<FlambeauException>(() => x + y);
+            Assert.StartsWith("Add", error.Message);
+            _ = x * x;
         }
-        Assert.Equal([("outer", 0), ("MatMul", 1), ("Add", 1)], profile.Events.Select(e => (e.Name, e.Depth)));
+        Assert.Equal([("outer", 0), ("Add", 1), ("Mul", 1)], profile.Events.Select(e => (e.Name, e.Depth)));
         Assert.Null(profile.Events[1].Result);
     }
 
