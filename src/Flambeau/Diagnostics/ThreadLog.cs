@@ -16,7 +16,7 @@ internal sealed class ThreadLog
     Frame[] _open = new Frame[16];
     int _depth;
     long _serial;
-    Event[][] _chunks = [];
+    Event[][] _chunks = new Event[4][];
     int _kept, _granted;
     bool _full;
     long _left; // out, since there was no room
@@ -108,7 +108,7 @@ internal sealed class ThreadLog
         {
             int granted = _profile.Grant(ChunkSize);
             _full = granted == 0;
-            if (!_full) _chunks = [.. _chunks, new Event[ChunkSize]];
+            if (!_full) AddChunk();
             _granted += granted;
         }
         if (_full)
@@ -118,6 +118,13 @@ internal sealed class ThreadLog
         }
         (frame.Chunk, frame.At) = (_chunks[_kept / ChunkSize], _kept % ChunkSize);
         return true;
+    }
+
+    void AddChunk()
+    {
+        int at = _kept / ChunkSize;
+        if (at == _chunks.Length) Array.Resize(ref _chunks, 2 * at);
+        _chunks[at] = new Event[ChunkSize];
     }
 
     /// <summary>Notes an open event's result and cost.</summary>

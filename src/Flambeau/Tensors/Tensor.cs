@@ -130,9 +130,16 @@ public sealed partial class Tensor : IDisposable
 
     /// <summary>The only element, converted to <typeparamref name="T"/> (PyTorch: <c>x.item()</c>).</summary>
     /// <exception cref="FlambeauException">There is not exactly one element.</exception>
-    public T Item<T>() where T : unmanaged
+    public T Item<T>() where T : unmanaged => Recording.Open is null ? OnlyElement<T>() : RecordedItem<T>();
+
+    T RecordedItem<T>() where T : unmanaged
     {
         using var _ = Recording.Part("Item", ProfileKind.Operator);
+        return OnlyElement<T>();
+    }
+
+    T OnlyElement<T>() where T : unmanaged
+    {
         if (Numel != 1) throw Errors.Make("Item", $"needs exactly one element, got {Numel}; index or reduce first", ("tensor", this));
         return DTypes.Of<T>() == DType ? Unsafe.ReadUnaligned<T>(ref Unsafe.Add(ref Concrete("Item").GetPinnableReference(), (nint)(Offset * DType.Size))) : ToArray<T>()[0];
     }
