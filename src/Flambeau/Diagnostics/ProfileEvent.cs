@@ -5,7 +5,7 @@ namespace Flambeau.Diagnostics;
 /// <summary>What an event of a profile is.</summary>
 public enum ProfileKind
 {
-    /// <summary>An operator, or a composite.</summary>
+    /// <summary>An operator, a composite, a user's function; filling, copying out and reading a tensor.</summary>
     Operator,
     /// <summary>The backward pass, and in it one operator's gradient or a leaf's accumulation.</summary>
     Backward,

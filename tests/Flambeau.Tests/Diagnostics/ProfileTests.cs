@@ -115,6 +115,23 @@ public class ProfileTests
         Assert.Equal(3 * 6 * 32 * 4, Single(profile, "Softmax.Backward").Bytes, 2 * 6 * 4.0); // result or operand and the gradient in, a gradient out
     }
 
+    sealed class Doubled : Function
+    {
+        protected internal override Tensor[] Forward(Tensor[] x) => [x[0] * 2];
+        protected internal override Tensor?[] Backward(Tensor?[] g) => [g[0]! * 2];
+    }
+
+    [Fact]
+    public void A_users_function_is_an_operator_with_its_own_inside()
+    {
+        var x = Random(1, 4).RequiresGrad_();
+        using var profile = Profile.Start();
+        var y = new Doubled().Apply(x)[0];
+        y.Backward(Tensor.OnesLike(y));
+        Assert.Equal([("Doubled", 0), ("Mul", 1)], profile.Events.Take(2).Select(e => (e.Name, e.Depth)));
+        Assert.Equal(1, Single(profile, "Doubled.Backward").Depth);
+    }
+
     [Fact]
     public void An_optimizer_step_is_recorded_with_its_updates()
     {
@@ -323,16 +340,18 @@ public class ProfileTests
     [Fact]
     public void Several_threads_share_the_room_and_lose_nothing_from_the_sums()
     {
+        var x = Random(1, 4);
         using var profile = Profile.Start(new() { MaxEvents = 5000 });
-        var threads = Enumerable.Range(0, 4).Select(t => new Thread(() =>
+        var threads = Enumerable.Range(0, 4).Select(_ => new Thread(() =>
         {
-            var x = Random((ulong)t, 4);
-            for (int i = 0; i < 2000; i++) using (Profile.Range("loop")) _ = x + x;
+            for (int i = 0; i < 2000; i++) using (Profile.Range("loop")) GC.KeepAlive(x + x);
         })).ToList();
         threads.ForEach(t => t.Start());
         for (int i = 0; i < 20; i++) _ = profile.Events.Count + profile.Table().Length; // reading disturbs no one
         threads.ForEach(t => t.Join());
-        Assert.Equal(5000, profile.Events.Count);
+        int kept = profile.Events.Count; // a thread may leave some of the last room it took
+        Assert.InRange(kept, 1, 5000);
+        Assert.Equal(2 * 8000, kept + profile.EventsLeftOut);
         Assert.Equal(8000, Assert.Single(profile.Operators, t => t.Name == "Add").Calls);
         Assert.Equal(8000, Assert.Single(profile.Ranges).Calls);
     }
