@@ -19,7 +19,7 @@ public sealed record ProfileOptions
     public bool Roof { get; init; }
 
     /// <summary>
-    /// How many events are kept one by one, for the trace and for tables by shape or line: the first ones, about 200 bytes each. Later ones count in the sums by operator only.
+    /// How many events are kept one by one, for the trace and for tables by shape or line: the first ones, about 150 bytes each. Later ones count in the sums by operator only.
     /// </summary>
     public int MaxEvents { get; init; } = 250_000;
 

@@ -7,7 +7,7 @@ namespace Flambeau.Diagnostics;
 /// </summary>
 internal sealed class ThreadLog
 {
-    const int ChunkSize = 512; // events: below the size of the large object heap
+    const int ChunkSize = 512, TensorsTogether = 2048; // below the size of the large object heap
 
     // weak: a thread that lives on does not keep a profile that nobody reads
     [ThreadStatic] static WeakReference<ThreadLog>? t_log;
@@ -21,6 +21,8 @@ internal sealed class ThreadLog
     bool _full;
     long _left; // out, since there was no room
     Sum[] _sums = new Sum[64];
+    ProfiledTensor[] _tensors = []; // of the latest events, one after another
+    int _tensorsTaken;
 
     ThreadLog(Profile profile, Thread thread) => (_profile, Thread, ThreadName) = (profile, thread.ManagedThreadId, thread.Name);
 
@@ -55,8 +57,8 @@ internal sealed class ThreadLog
 
     struct Event
     {
-        public int Key, Depth;
-        public ProfiledTensor[]? Tensors; // the result last, its type and shape missing until it is there
+        public int Key, Depth, First, Operands;
+        public ProfiledTensor[]? Tensors; // operands from First on, then the result, which is empty until it is there
         public string? Line;
         public long Start, Ticks, Self, Bytes, Operations; // Ticks: −1 while it runs
         public double Ideal;
@@ -86,7 +88,9 @@ internal sealed class ThreadLog
         _sums[key].Open++;
         if (TryKeep(ref frame))
         {
-            frame.Chunk![frame.At] = new() { Key = key, Depth = _depth, Tensors = options.Shapes && (x.Length > 0 || kind == ProfileKind.Operator) ? Seen(x) : null, Line = ProfileTotal.IsWork(kind) ? Line : null, Ticks = -1 };
+            ref var e = ref frame.Chunk![frame.At];
+            e = new() { Key = key, Depth = _depth, Line = ProfileTotal.IsWork(kind) ? Line : null, Ticks = -1 };
+            if (options.Shapes && ProfileTotal.IsWork(kind)) See(ref e, x);
             Volatile.Write(ref _kept, _kept + 1);
         }
         _depth++;
@@ -94,11 +98,13 @@ internal sealed class ThreadLog
         return new(this, _depth - 1, frame.Serial);
     }
 
-    static ProfiledTensor[] Seen(ReadOnlySpan<Tensor> x)
+    void See(ref Event e, scoped ReadOnlySpan<Tensor> x)
     {
-        var seen = new ProfiledTensor[x.Length + 1];
-        for (int i = 0; i < x.Length; i++) seen[i] = new(x[i].DType, x[i].Shape);
-        return seen;
+        int count = x.Length + 1;
+        if (_tensorsTaken + count > _tensors.Length) (_tensors, _tensorsTaken) = (new ProfiledTensor[Math.Max(TensorsTogether, count)], 0);
+        (e.Tensors, e.First, e.Operands) = (_tensors, _tensorsTaken, x.Length);
+        for (int i = 0; i < x.Length; i++) _tensors[_tensorsTaken + i] = new(x[i].DType, x[i].Shape);
+        _tensorsTaken += count;
     }
 
     // room is asked for a chunk at a time; once refused it stays so, hence every kept event's surroundings are kept too
@@ -133,7 +139,11 @@ internal sealed class ThreadLog
         if (depth >= _depth) return;
         ref var frame = ref _open[depth];
         frame.Ended = now;
-        if (frame.Chunk is { } chunk && chunk[frame.At].Tensors is { } tensors) tensors[^1] = new(y.DType, y.Shape);
+        if (frame.Chunk is { } chunk)
+        {
+            ref var e = ref chunk[frame.At];
+            if (e.Tensors is { } tensors) tensors[e.First + e.Operands] = new(y.DType, y.Shape);
+        }
         Spend(ref frame, cost, y.DType);
     }
 
@@ -210,7 +220,7 @@ internal sealed class ThreadLog
             yield return new()
             {
                 Name = keys[e.Key].Name, Kind = keys[e.Key].Kind, Thread = Thread, Depth = e.Depth,
-                Operands = e.Tensors is null ? [] : e.Tensors[..^1], Result = e.Tensors is { } t && t[^1].Shape is not null ? t[^1] : null, Line = e.Line,
+                Operands = e.Tensors is null ? [] : e.Tensors[e.First..(e.First + e.Operands)], Result = e.Tensors is { } t && t[e.First + e.Operands] is { Shape: not null } result ? result : null, Line = e.Line,
                 Bytes = e.Bytes, Operations = e.Operations, StartTicks = e.Start - _profile.StartedAt, Ticks = e.Ticks, SelfTicks = e.Self, Ideal = e.Ideal,
             };
         }
