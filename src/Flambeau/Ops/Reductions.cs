@@ -48,7 +48,7 @@ namespace Flambeau.Ops
         public static IEnumerable<Sample> Samples => ReductionSamples.Of("Prod", (x, dims, keep) => x.Prod(dims, keep));
     }
 
-    /// <summary>The largest element; NaN if any is. Gradients are shared equally among ties (PyTorch: <c>amax</c>).</summary>
+    /// <summary>The largest element; NaN if any is; of equal zeros the last in the order of combination. Gradients are shared equally among ties (PyTorch: <c>amax</c>).</summary>
     public readonly struct Amax : IReduction
     {
         /// <inheritdoc/>
@@ -58,14 +58,14 @@ namespace Flambeau.Ops
         public static S Identity<S>() where S : IReal<S> => S.Constant(double.NegativeInfinity);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Combine<S>(S x, S y) where S : IReal<S> => S.Max(x, y);
+        public static S Combine<S>(S x, S y) where S : IReal<S> => S.Select(S.Or(x > y, S.Not(S.Equal(x, x))), x, y);
         /// <summary>1 / ties where x is the largest, else 0.</summary>
         public static Tensor? Partial(Tensor x, Tensor y, int[] dims) => ReductionSamples.Ties(x, y, dims);
         /// <inheritdoc/>
         public static IEnumerable<Sample> Samples => ReductionSamples.Of("Amax", (x, dims, keep) => x.Amax(dims, keep));
     }
 
-    /// <summary>The smallest element; NaN if any is. Gradients are shared equally among ties (PyTorch: <c>amin</c>).</summary>
+    /// <summary>The smallest element; NaN if any is; of equal zeros the last in the order of combination. Gradients are shared equally among ties (PyTorch: <c>amin</c>).</summary>
     public readonly struct Amin : IReduction
     {
         /// <inheritdoc/>
@@ -75,7 +75,7 @@ namespace Flambeau.Ops
         public static S Identity<S>() where S : IReal<S> => S.Constant(double.PositiveInfinity);
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static S Combine<S>(S x, S y) where S : IReal<S> => S.Min(x, y);
+        public static S Combine<S>(S x, S y) where S : IReal<S> => S.Select(S.Or(x < y, S.Not(S.Equal(x, x))), x, y);
         /// <summary>1 / ties where x is the smallest, else 0.</summary>
         public static Tensor? Partial(Tensor x, Tensor y, int[] dims) => ReductionSamples.Ties(x, y, dims);
         /// <inheritdoc/>

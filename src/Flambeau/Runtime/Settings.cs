@@ -14,6 +14,20 @@ public static class Settings
     /// <summary>Bytes of large tensors that are in use now, the most ever in use, and what was taken from the operating system.</summary>
     public static (long Live, long Peak, long Reserved) Memory => (Runtime.StoragePool.LiveBytes, Runtime.StoragePool.PeakBytes, Runtime.StoragePool.CreatedBytes);
 
+    /// <summary>
+    /// False runs what would be compiled to machine code with loops that are compiled ahead of time: the same bits, slower. By default true where the runtime can compile at run time.
+    /// </summary>
+    /// <exception cref="PlatformNotSupportedException">Set to true where the runtime cannot (a program compiled ahead of time).</exception>
+    public static bool CodeGeneration
+    {
+        get;
+        set => field = !value || System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported ? value
+            : throw new PlatformNotSupportedException("Settings.CodeGeneration: this program was compiled ahead of time and cannot compile loops; leave it false.");
+    } = System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported;
+
+    /// <summary>How many loops were compiled in this process, and how long that took.</summary>
+    public static (long Loops, TimeSpan Time) Compiled => Compile.Emit.EmittedLoop.Compiled;
+
     /// <summary>False runs composites (softmax, norms) operator by operator instead of in one pass over their rows: the same bits, slower. For comparing and for finding errors.</summary>
     public static bool Fusion { get; set; } = true;
 }

@@ -5,7 +5,7 @@ namespace Flambeau.Tests.Compile;
 /// <summary>A composite in one pass over rows has the bits of its operators one by one.</summary>
 public class CompositeTests
 {
-    static (Tensor Y, Tensor?[] Gradients) Run(Func<Tensor[], Tensor> f, Tensor[] x)
+    internal static (Tensor Y, Tensor?[] Gradients) Run(Func<Tensor[], Tensor> f, Tensor[] x)
     {
         var leaves = Array.ConvertAll(x, t => t.DType.IsFloatingPoint ? t.Clone().Detach().RequiresGrad_() : t);
         var y = f(leaves);
@@ -202,22 +202,74 @@ public class CompositeTests
         };
     }
 
+    // FLAMBEAU_COMPOSITES=5000 for the long run
+    static int Cases => int.Parse(Environment.GetEnvironmentVariable("FLAMBEAU_COMPOSITES") ?? "120");
+
     [Fact]
-    public void Random_composites_have_the_bits_of_their_operators()
+    public void Random_composites_have_the_bits_of_their_operators() => Assert.True(RandomCases(Cases) > Cases * 5 / 6);
+
+    [Theory, InlineData(128), InlineData(512)]
+    public void Random_composites_have_the_same_bits_with_lanes_of_other_widths(int width)
+    {
+        int before = Kernel.Width;
+        Kernel.Width = width;
+        try { RandomCases(Cases / 4); }
+        finally { Kernel.Width = before; }
+    }
+
+    [Fact]
+    public void Random_composites_have_the_same_bits_without_code_generation()
+    {
+        Settings.CodeGeneration = false;
+        try { RandomCases(Cases); }
+        finally { Settings.CodeGeneration = true; }
+    }
+
+    static int RandomCases(int count)
     {
         int seed = Environment.TickCount;
         var random = new System.Random(seed);
         int fused = 0;
-        for (int k = 0; k < 300; k++)
+        for (int k = 0; k < count; k++)
         {
             var body = Random(random, random.Next(1, 30));
-            var type = random.Next(4) switch { 0 => DType.Float64, 1 => DType.BFloat16, _ => DType.Float32 };
-            long rows = random.Next(1, 40), columns = random.Next(5) == 0 ? random.Next(1, 3000) : random.Next(1, 70);
+            var type = random.Next(5) switch { 0 => DType.Float64, 1 => DType.BFloat16, 2 => DType.Float16, _ => DType.Float32 };
+            long rows = random.Next(1, 40), columns = random.Next(6) switch { 0 => random.Next(1, 32), 1 => random.Next(200, 3000), 2 => 64 * random.Next(1, 5), _ => random.Next(32, 200) };
             var g = new Generator((ulong)k);
             Tensor[] x = [Tensor.RandN([2, rows, columns], type, g), Tensor.RandN([columns], type, g), Tensor.RandN([2, rows, 1], type, g), Tensor.RandN([], type, g)];
-            SameBits($"seed {seed}, composite {k}, {type} {rows} x {columns}", body, k, x);
-            if (Explain(body, k, x).Contains("forward:", StringComparison.Ordinal)) fused++;
+            SameBits($"seed {seed}, composite {k}, {type} {rows} x {columns}", body, (seed, k), x);
+            if (Explain(body, (seed, k), x).Contains("forward:", StringComparison.Ordinal)) fused++;
         }
-        Assert.True(fused > 250, $"seed {seed}: {fused} of 300 were fused");
+        return fused;
+    }
+
+    [Fact]
+    public void Masks_and_whole_numbers_go_through_loops()
+    {
+        var g = new Generator(11);
+        var x = Tensor.RandN([9, 77], generator: g);
+        SameBits("condition", t => Tensor.Where(t[1], t[0].Exp(), t[0] * 2), 0, x, x.Gt(0.3));
+        SameBits("comparison", t => (t[0] * 2).Gt(t[0].Mean(-1, true)), 0, x);
+        SameBits("bytes", t => t[0] * t[1].To(DType.Float32) + 1, 0, x, (x * 20).Abs().To(DType.UInt8));
+        SameBits("words", t => t[0] * t[1].To(DType.Float32) + 1, 0, x, (x * 20).To(DType.Int64));
+        SameBits("two precisions", t => (t[0].To(DType.Float64).Exp() + t[0].To(DType.Float64).Sum(-1, keepDim: true)).To(DType.Float32) * t[0], 0, x);
+        SameBits("a rare path", t => (t[0] * 1e6).Sin() * t[0].Exp() + t[0].Mean(-1, true), 0, x);
+        SameBits("nan and infinity", t => t[0].Softmax(-1) + t[0].Amax(-1, true) + t[0].Amin(-1, true), 0, (x - 1).Log() / (x * 3).Round());
+    }
+}
+
+/// <summary>What is compiled, and when: alone, since the count is the process's.</summary>
+[CollectionDefinition(nameof(CompiledLoopTests), DisableParallelization = true)]
+[Collection(nameof(CompiledLoopTests))]
+public class CompiledLoopTests
+{
+    [Fact]
+    public void Thirty_shapes_of_a_composite_compile_no_more_loops_than_one()
+    {
+        static Tensor It(Tensor[] t) => Composite.Apply("it", t => (t[0] * t[1]).Sigmoid() * t[0].Mean(-1, true) + 0.3125, 7, t);
+        CompositeTests.Run(It, [Tensor.RandN([4, 40]), Tensor.RandN([40])]);
+        long compiled = Settings.Compiled.Loops;
+        for (int k = 1; k <= 30; k++) CompositeTests.Run(It, [Tensor.RandN([k, 40 + 13 * k]), Tensor.RandN([40 + 13 * k])]);
+        Assert.Equal(compiled, Settings.Compiled.Loops);
     }
 }

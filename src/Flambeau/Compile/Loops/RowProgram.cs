@@ -65,6 +65,18 @@ internal sealed class RowProgram
     public required int RowSlots { get; init; }
     /// <summary>How many columns all rows share: weights computed once, sums over rows.</summary>
     public required int SharedColumns { get; init; }
+    /// <summary>How a block of rows goes through <see cref="Body"/>. Rows of a few elements are worked on many at a time, which loops along rows cannot.</summary>
+    public RowPlan Plan
+    {
+        get
+        {
+            bool emits = Settings.CodeGeneration && Columns >= RowRunner.ShortRow;
+            return emits ? _loops ??= LoopPlanner.Plan(this) : _instructions ??= RowPlan.Interpreted(this);
+        }
+    }
+
+    RowPlan? _loops, _instructions;
+
     public bool FoldsRows => Array.Exists(Body, i => i is Instruction.FoldRows);
 
     /// <summary>The blocks of rows that are summed apart, or 1.</summary>
@@ -77,19 +89,31 @@ internal sealed class RowProgram
     /// <exception cref="NotTraceableException">The graph is no pass over rows.</exception>
     public static RowProgram Of(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given) => new RowProgramBuilder(trace, outputs, given).Build();
 
-    /// <summary>The program as text, an instruction a line.</summary>
+    /// <summary>The program as text, an instruction a line, those of a loop together.</summary>
     public override string ToString()
     {
-        string Name(int v) => Values[v] is { Place: Place.Constant } c ? Constants[c.Index].ToString("R", System.Globalization.CultureInfo.InvariantCulture)
-            : $"{Values[v].Place switch { Place.Input => "in", Place.Output => "out", Place.Shared => "col", Place.RowSlot => "row", _ => "s" }}{Values[v].Index}";
-        string Line(Instruction i) => $"    {Name(i.Result)} = {i switch
-        {
-            Instruction.Map m => m.Op.Name,
-            Instruction.FoldRow f => f.Op.Name + " of the row",
-            Instruction.FoldRows f => f.Op.Name + " over rows",
-            Instruction.Gather g => $"Gather in{g.Input}",
-            _ => i.GetType().Name,
-        }} {string.Join(", ", i.Operands.Select(Name))} : {Values[i.Result].Extent} {Values[i.Result].Type.Name}";
-        return string.Join('\n', [$"{Rows} rows of {Columns}", .. Before.Select(Line), "  rows", .. Body.Select(Line), "  after", .. After.Select(Line)]);
+        var plan = Plan;
+        return string.Join('\n', [$"{Rows} rows of {Columns}", .. Before.Select(i => Line(i, Values, "  ")), "  rows", .. plan.Steps.SelectMany(s => Lines(s, plan)), "  after", .. After.Select(i => Line(i, Values, "  "))]);
     }
+
+    IEnumerable<string> Lines(object step, RowPlan plan)
+    {
+        if (step is not Loop loop) return [Line((Instruction)step, plan.Values, "    ")];
+        string Names(IEnumerable<int> values) => string.Join(", ", values.Select(v => Name(v, plan.Values)));
+        string heading = $"    loop over {(loop.Over == Extent.Full ? "a row's elements" : "rows")} in {loop.Compute.Name}: loads {Names(loop.Loads)}{(loop.Stores.Length > 0 ? "; stores " + Names(loop.Stores) : "")}";
+        return [heading, .. loop.Code.Concat(loop.FoldColumns).Concat(loop.FoldRows).Select(i => Line(i, plan.Values, "      "))];
+    }
+
+    string Line(Instruction instruction, RowValue[] values, string indent) => $"{indent}{Name(instruction.Result, values)} = {instruction switch
+    {
+        Instruction.Map m => m.Op.Name,
+        Instruction.FoldRow f => f.Op.Name + " of the row",
+        Instruction.FoldRows f => f.Op.Name + " over rows",
+        Instruction.Gather g => $"Gather in{g.Input}",
+        _ => instruction.GetType().Name,
+    }} {string.Join(", ", instruction.Operands.Select(v => Name(v, values)))} : {values[instruction.Result].Extent} {values[instruction.Result].Type.Name}";
+
+    // what only registers hold has no slot
+    string Name(int v, RowValue[] values) => values[v] is { Place: Place.Constant } c ? Constants[c.Index].ToString("R", System.Globalization.CultureInfo.InvariantCulture)
+        : $"{values[v].Place switch { Place.Input => "in", Place.Output => "out", Place.Shared => "col", Place.RowSlot => "row", _ => "s" }}{(values[v].Place == Place.Slot ? v : values[v].Index)}";
 }

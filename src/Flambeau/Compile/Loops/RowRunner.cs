@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Compile.Emit;
 using Flambeau.Ops;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
@@ -11,7 +12,7 @@ namespace Flambeau.Compile.Loops;
 internal static unsafe class RowRunner
 {
     const int BlockBytes = 128 << 10; // what a block's values take: a share of the second-level cache
-    const long ShortRow = 32;         // below this a row's fixed cost exceeds that of repeating what its elements share
+    public const long ShortRow = 32;  // below this a row's fixed cost exceeds that of repeating what its elements share
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
     /// <summary>The outputs of <paramref name="program"/> for contiguous <paramref name="inputs"/> of the shapes that it was made for.</summary>
@@ -43,11 +44,12 @@ internal static unsafe class RowRunner
 
     static void Run(RowProgram program, byte** inputs, byte** outputs)
     {
+        var plan = program.Plan;
         long blocks = program.Blocks, perPart = Math.Max(1, PartElements / program.Columns);
         int parts = checked((int)(program.FoldsRows ? blocks : (program.Rows + perPart - 1) / perPart));
         var job = new Job
         {
-            Program = program, Inputs = inputs, Outputs = outputs, Parts = parts,
+            Program = program, Plan = plan, Inputs = inputs, Outputs = outputs, Parts = parts,
             Shared = (byte*)Scratch.Rent(Scratch.Shared, program.SharedColumns * program.ColumnBytes + program.Constants.Length * 8),
         };
         FillConstants(program, job.Constants);
@@ -71,6 +73,7 @@ internal static unsafe class RowRunner
     struct Job : IPart
     {
         public RowProgram Program;
+        public RowPlan Plan;
         public byte** Inputs, Outputs;
         public byte* Shared;
         public int Parts;
@@ -82,25 +85,38 @@ internal static unsafe class RowRunner
         {
             var p = Program;
             long from = p.Rows * part / Parts, to = p.Rows * (part + 1) / Parts;
-            long rowBytes = Math.Max(1, p.Slots) * p.Columns * 8;
+            long rowBytes = Math.Max(1, Plan.Slots) * p.Columns * 8;
             long most = Math.Clamp(BlockBytes / rowBytes, 1, Math.Max(1, to - from));
-            long slot = (most * p.Columns * 8 + 63) / 64 * 64, slots = p.Slots + (p.Columns < ShortRow ? ElementwiseLoop.MaxOperands : 0);
-            byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + p.RowSlots * most * 8);
-            var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, RowSlots = scratch + slots * slot, RowSlotBytes = most * 8, Part = part };
+            long slot = (most * p.Columns * 8 + 63) / 64 * 64, slots = Plan.Slots + (p.Columns < ShortRow ? ElementwiseLoop.MaxOperands : 0);
+            long rowSlot = (most * 8 + 63) / 64 * 64, loops = LoopScratch(most);
+            byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + p.RowSlots * rowSlot + loops);
+            var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, RowSlots = scratch + slots * slot, RowSlotBytes = rowSlot, Part = part, Most = most };
+            block.Loops = block.RowSlots + p.RowSlots * rowSlot;
             foreach (var instruction in p.Body)
                 if (instruction is Instruction.FoldRows fold) fold.Op.Column(p.Values[fold.Result].Type, Partial(fold, part), Partial(fold, part), p.Columns, true);
             for (long row = from; row < to; row += most)
             {
                 block.First = row;
                 block.Count = Math.Min(most, to - row);
-                foreach (var instruction in p.Body) block.Run(instruction);
+                foreach (object step in Plan.Steps)
+                    if (step is Loop loop) block.Run(loop);
+                    else block.Run((Instruction)step);
             }
+        }
+
+        // chains for every row, and a padded copy of each operand's last elements
+        readonly long LoopScratch(long rows)
+        {
+            long most = 0;
+            foreach (object step in Plan.Steps)
+                if (step is Loop loop) most = Math.Max(most, (loop.FoldRows.Length * (rows + 1) + loop.OperandCount) * LoopEmitter.ChainBytes);
+            return most;
         }
 
         /// <summary>Instructions on numbers and columns alone.</summary>
         public readonly void Whole(Instruction[] instructions)
         {
-            var block = new Block { Job = this, Count = 1 };
+            var block = new Block { Job = this, Count = 1, IsWhole = true };
             foreach (var instruction in instructions) block.Run(instruction);
         }
 
@@ -129,14 +145,17 @@ internal static unsafe class RowRunner
     ref struct Block
     {
         public Job Job;
-        public byte* Slots, RowSlots;
-        public long SlotBytes, RowSlotBytes, First, Count;
+        public byte* Slots, RowSlots, Loops;
+        public long SlotBytes, RowSlotBytes, First, Count, Most;
         public int Part;
+        public bool IsWhole; // outside the rows, where the program's own values hold
+
+        readonly RowValue ValueOf(int value) => IsWhole ? Job.Program.Values[value] : Job.Plan.Values[value];
 
         readonly Lines At(int value)
         {
             var p = Job.Program;
-            var v = p.Values[value];
+            var v = ValueOf(value);
             long size = v.Type.Size, step = v.Extent switch { Extent.Full => p.Columns * size, Extent.Row => size, _ => 0 };
             return v.Place switch
             {
@@ -165,10 +184,73 @@ internal static unsafe class RowRunner
             }
         }
 
+        /// <summary>A compiled loop over the block; the chains of its reductions become numbers a row after it.</summary>
+        [SkipLocalsInit]
+        public readonly void Run(Loop loop)
+        {
+            int count = loop.OperandCount, k = 0;
+            byte** at = stackalloc byte*[count + 1];
+            long* steps = stackalloc long[count];
+            foreach (int v in loop.Loads) Add(At(v));
+            foreach (int v in loop.Stores) Add(At(v));
+            foreach (var fold in loop.FoldColumns) Add(new(Job.Partial(fold, Part), 0));
+            for (int f = 0; f < loop.FoldRows.Length; f++) Add(new(Chains(f), LoopEmitter.ChainBytes));
+            at[count] = Loops + loop.FoldRows.Length * (Most + 1) * LoopEmitter.ChainBytes;
+            var emitted = loop.Emitted ??= new(loop, Job.Plan.Values, Job.Program.Constants);
+            long columns = Job.Program.Columns;
+            if (loop.Over == Extent.Row) emitted.Function(at, steps, 1, Count);
+            else if (loop.FoldRows.Length == 0 || columns <= ReductionOp.RowChunk) emitted.Function(at, steps, Count, columns);
+            else { RunLong(loop, emitted, at, steps); return; }
+            for (int f = 0; f < loop.FoldRows.Length; f++)
+            {
+                var fold = loop.FoldRows[f];
+                fold.Op.JoinChains(ValueOf(fold.Result).Type, Chains(f), Count, At(fold.Result).Start);
+            }
+
+            void Add(Lines lines)
+            {
+                at[k] = lines.Start;
+                steps[k++] = lines.Step;
+            }
+        }
+
+        readonly byte* Chains(int fold) => Loops + fold * (Most + 1) * LoopEmitter.ChainBytes;
+
+        // rows beyond a chunk: chunk by chunk, whose results are joined pairwise
+        readonly void RunLong(Loop loop, EmittedLoop emitted, byte** at, long* steps)
+        {
+            long columns = Job.Program.Columns, chunks = (columns + ReductionOp.RowChunk - 1) / ReductionOp.RowChunk;
+            byte* results = (byte*)Scratch.Rent(Scratch.Reduction, loop.FoldRows.Length * chunks * 8);
+            byte** from = stackalloc byte*[loop.OperandCount + 1];
+            from[loop.OperandCount] = at[loop.OperandCount];
+            for (long row = 0; row < Count; row++)
+            {
+                for (long chunk = 0; chunk < chunks; chunk++)
+                {
+                    for (int k = 0; k < loop.OperandCount; k++)
+                        from[k] = at[k] + row * steps[k] + (emitted.Operands[k].Access is Access.Broadcast or Access.Chains ? 0 : chunk * ReductionOp.RowChunk * emitted.Operands[k].Type.Size);
+                    emitted.Function(from, steps, 1, Math.Min(ReductionOp.RowChunk, columns - chunk * ReductionOp.RowChunk));
+                    for (int f = 0; f < loop.FoldRows.Length; f++)
+                    {
+                        var type = ValueOf(loop.FoldRows[f].Result).Type;
+                        loop.FoldRows[f].Op.JoinChains(type, from[loop.OperandCount - loop.FoldRows.Length + f], 1, results + (f * chunks + chunk) * type.Size);
+                    }
+                }
+                for (int f = 0; f < loop.FoldRows.Length; f++)
+                {
+                    var fold = loop.FoldRows[f];
+                    int size = ValueOf(fold.Result).Type.Size;
+                    fold.Op.Join(ValueOf(fold.Result).Type, results + f * chunks * size, chunks, 1);
+                    var to = At(fold.Result);
+                    Unsafe.CopyBlockUnaligned(to.Start + row * to.Step, results + f * chunks * size, (uint)size);
+                }
+            }
+        }
+
         [SkipLocalsInit]
         readonly void Map(Instruction.Map map)
         {
-            var values = Job.Program.Values;
+            var values = IsWhole ? Job.Program.Values : Job.Plan.Values;
             var extent = values[map.Result].Extent;
             var to = At(map.Result);
             int n = map.Operands.Length;
@@ -206,22 +288,22 @@ internal static unsafe class RowRunner
 
         readonly void Cast(Instruction.Cast cast)
         {
-            var from = Job.Program.Values[cast.Operand];
-            var to = Job.Program.Values[cast.Result];
+            var from = ValueOf(cast.Operand);
+            var to = ValueOf(cast.Result);
             Conversion.Run(from.Type, At(cast.Operand).Start, to.Type, At(cast.Result).Start, Length(to.Extent));
         }
 
         // beside the slots
         readonly byte* Repeat(Lines from, Extent has, int size, int k)
         {
-            byte* to = Slots + (Job.Program.Slots + k) * SlotBytes;
+            byte* to = Slots + (Job.Plan.Slots + k) * SlotBytes;
             Spread(from, has, new(to, Job.Program.Columns * size), Job.Program.Columns, size);
             return to;
         }
 
         readonly void Spread(Instruction.Spread spread)
         {
-            var values = Job.Program.Values;
+            var values = IsWhole ? Job.Program.Values : Job.Plan.Values;
             var (has, extent, size) = (values[spread.Operand].Extent, values[spread.Result].Extent, values[spread.Result].Type.Size);
             Lines from = At(spread.Operand), to = At(spread.Result);
             if (has == extent) Buffer.MemoryCopy(from.Start, to.Start, long.MaxValue, Length(extent) * size);
@@ -247,7 +329,7 @@ internal static unsafe class RowRunner
         readonly void Gather(Instruction.Gather gather)
         {
             var p = Job.Program;
-            var value = p.Values[gather.Result];
+            var value = ValueOf(gather.Result);
             var to = At(gather.Result);
             long bytes = value.Extent == Extent.Full ? p.Columns * value.Type.Size : value.Type.Size;
             byte* y = to.Start;
@@ -266,7 +348,7 @@ internal static unsafe class RowRunner
         readonly void FoldRow(Instruction.FoldRow fold)
         {
             Lines from = At(fold.Operand), to = At(fold.Result);
-            var type = Job.Program.Values[fold.Result].Type;
+            var type = ValueOf(fold.Result).Type;
             byte* x = from.Start, y = to.Start;
             for (long row = 0; row < Count; row++, x += from.Step, y += to.Step) fold.Op.Row(type, x, Job.Program.Columns, y);
         }
@@ -274,7 +356,7 @@ internal static unsafe class RowRunner
         readonly void FoldRows(Instruction.FoldRows fold)
         {
             var from = At(fold.Operand);
-            var type = Job.Program.Values[fold.Result].Type;
+            var type = ValueOf(fold.Result).Type;
             byte* acc = Job.Partial(fold, Part), x = from.Start;
             for (long row = 0; row < Count; row++, x += from.Step) fold.Op.Column(type, acc, x, Job.Program.Columns, false);
         }

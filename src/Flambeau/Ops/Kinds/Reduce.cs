@@ -54,11 +54,23 @@ internal abstract class ReductionOp(int[] dims, bool keepDim) : Op
     /// <summary>Reduces <paramref name="n"/> elements of the compute type at <paramref name="x"/>.</summary>
     public abstract unsafe void Row(DType compute, byte* x, long n, byte* result);
 
+    /// <summary>x ∘ y as an expression of two operands.</summary>
+    public abstract Expr Combination { get; }
+
+    /// <summary>What leaves the other side of the combination unchanged.</summary>
+    public abstract Expr Identity { get; }
+
+    /// <summary>Joins the chains of <paramref name="count"/> rows, 256 bytes each, to one element a row: the end of <see cref="Row"/>.</summary>
+    public abstract unsafe void JoinChains(DType compute, byte* chains, long count, byte* results);
+
     /// <summary>acc ← acc ∘ x for <paramref name="n"/> elements; or (start) acc ← identity.</summary>
     public abstract unsafe void Column(DType compute, byte* acc, byte* x, long n, bool start);
 
     /// <summary>Joins the results of <paramref name="count"/> blocks of rows, <paramref name="n"/> elements each, in the fixed order; the result is left in the first.</summary>
     public abstract unsafe void Join(DType compute, byte* blocks, long count, long n);
+
+    /// <summary>Longer rows are cut into chunks of so many elements.</summary>
+    public const long RowChunk = 32768;
 
     /// <summary>In how many blocks so many rows are combined.</summary>
     public static long BlocksOf(long rows) => Math.Clamp(rows / 16, 1, 64);
@@ -81,6 +93,9 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims
 
     public override string Name => OpNames.Of<TOp>();
 
+    public override Expr Combination => TOp.Combine(Expr.Input(0), Expr.Input(1));
+    public override Expr Identity => TOp.Identity<Expr>();
+    public override unsafe void JoinChains(DType compute, byte* chains, long count, byte* results) => ReduceLoop<TOp>.JoinChains(compute, chains, count, results);
     public override unsafe void Row(DType compute, byte* x, long n, byte* result) => ReduceLoop<TOp>.Row(compute, x, n, result);
     public override unsafe void Column(DType compute, byte* acc, byte* x, long n, bool start) => ReduceLoop<TOp>.Column(compute, acc, x, n, start);
     public override unsafe void Join(DType compute, byte* blocks, long count, long n) => ReduceLoop<TOp>.JoinPairwise(blocks, count, n, n, compute);
@@ -130,7 +145,7 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims
 /// </summary>
 internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
 {
-    const int RowChunk = 32768, ChainBytes = 256, Strip = 1024;
+    const int RowChunk = (int)ReductionOp.RowChunk, ChainBytes = 256, Strip = 1024;
 
     public static Tensor Run(Tensor x, int[] dims, Shape shape, DType type)
     {
@@ -312,21 +327,46 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             if (tail) break;
             x += ChainBytes;
         }
-        // join by halving: chain i with chain i + C/2, then i + C/4, …
+        L.Store(c0, pad); L.Store(c1, pad + bytes); L.Store(c2, pad + 2 * bytes); L.Store(c3, pad + 3 * bytes);
+        if (vectors > 4) { L.Store(c4, pad + 4 * bytes); L.Store(c5, pad + 5 * bytes); L.Store(c6, pad + 6 * bytes); L.Store(c7, pad + 7 * bytes); }
         if (vectors > 8)
         {
-            c0 = TOp.Combine(c0, c8); c1 = TOp.Combine(c1, c9); c2 = TOp.Combine(c2, c10); c3 = TOp.Combine(c3, c11);
-            c4 = TOp.Combine(c4, c12); c5 = TOp.Combine(c5, c13); c6 = TOp.Combine(c6, c14); c7 = TOp.Combine(c7, c15);
+            L.Store(c8, pad + 8 * bytes); L.Store(c9, pad + 9 * bytes); L.Store(c10, pad + 10 * bytes); L.Store(c11, pad + 11 * bytes);
+            L.Store(c12, pad + 12 * bytes); L.Store(c13, pad + 13 * bytes); L.Store(c14, pad + 14 * bytes); L.Store(c15, pad + 15 * bytes);
         }
-        if (vectors > 4) { c0 = TOp.Combine(c0, c4); c1 = TOp.Combine(c1, c5); c2 = TOp.Combine(c2, c6); c3 = TOp.Combine(c3, c7); }
-        c0 = TOp.Combine(c0, c2);
-        c1 = TOp.Combine(c1, c3);
-        c0 = TOp.Combine(c0, c1);
-        L.Store(c0, pad);
-        T* chains = (T*)pad;
+        JoinChains<L, T>(pad, result);
+    }
+
+    // by halving: chain i with chain i + C/2, then i + C/4, …
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void JoinChains<L, T>(byte* chains, byte* result) where L : struct, ILanes<L> where T : unmanaged
+    {
+        int bytes = L.Count * sizeof(T);
+        for (int half = ChainBytes / 2; half >= bytes; half /= 2)
+            for (int i = 0; i < half; i += bytes) L.Store(TOp.Combine(L.Load(chains + i), L.Load(chains + half + i)), chains + i);
+        T* x = (T*)chains;
         for (int half = L.Count / 2; half > 0; half /= 2)
-            for (int i = 0; i < half; i++) JoinOne<T>(chains + i, chains + i + half);
-        *(T*)result = *chains;
+            for (int i = 0; i < half; i++) JoinOne<T>(x + i, x + i + half);
+        *(T*)result = *x;
+    }
+
+    /// <summary>The chains of <paramref name="count"/> rows, one after the other, become an element each.</summary>
+    public static void JoinChains(DType compute, byte* chains, long count, byte* results)
+    {
+        if (compute == DType.Float32) JoinChains<float>(chains, count, results);
+        else JoinChains<double>(chains, count, results);
+    }
+
+    static void JoinChains<T>(byte* chains, long count, byte* results) where T : unmanaged
+    {
+        if (Kernel.Width == 128) JoinAll<Lanes128<T>, T>(chains, count, results);
+        else JoinAll<Lanes256<T>, T>(chains, count, results);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    static void JoinAll<L, T>(byte* chains, long count, byte* results) where L : struct, ILanes<L> where T : unmanaged
+    {
+        for (long row = 0; row < count; row++) JoinChains<L, T>(chains + row * ChainBytes, results + row * sizeof(T));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,65 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Flambeau.Scalars;
+
+namespace Flambeau.Compile.Emit;
+
+/// <summary>What emitted loops read and write in types narrower than their lanes, and the last elements of a row. A width and a lane type each; emitted code calls them and the JIT inlines the vectors' ones.</summary>
+internal static unsafe class LaneMemory
+{
+    /// <summary>Four bytes a lane of zero-extended bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Bytes4(byte* p) => Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(uint*)p).AsByte())).AsInt32();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Bytes8(byte* p) => Vector256.WidenLower(Vector256.WidenLower(Vector256.CreateScalarUnsafe(*(ulong*)p).AsByte())).AsInt32();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Bytes16(byte* p) => Vector512.WidenLower(Vector512.WidenLower(Vector128.Load(p).ToVector256Unsafe().ToVector512Unsafe())).AsInt32();
+    /// <summary>Eight bytes a lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<long> Bytes2(byte* p) => Vector128.Create((long)p[0], p[1]);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<long> Bytes4Wide(byte* p) => Vector256.WidenLower(Vector256.WidenLower(Vector256.WidenLower(Vector256.CreateScalarUnsafe(*(uint*)p).AsByte()))).AsInt64();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<long> Bytes8Wide(byte* p) => Vector512.WidenLower(Vector512.WidenLower(Vector512.WidenLower(Vector512.CreateScalarUnsafe(*(ulong*)p).AsByte()))).AsInt64();
+
+    /// <summary>Zero-extended 16-bit words.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Words4(byte* p) => Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)p).AsUInt16()).AsInt32();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Words8(byte* p) => Vector256.WidenLower(Vector128.Load((ushort*)p).ToVector256Unsafe()).AsInt32();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Words16(byte* p) => Vector512.WidenLower(Vector256.Load((ushort*)p).ToVector512Unsafe()).AsInt32();
+
+    /// <summary>Writes the lower 16 bits of each lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreWords4(Vector128<int> x, byte* p) => *(ulong*)p = Vector128.Narrow(x, x).AsUInt64().ToScalar();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreWords8(Vector256<int> x, byte* p) => Vector256.Narrow(x, x).GetLower().Store((short*)p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreWords16(Vector512<int> x, byte* p) => Vector512.Narrow(x, x).GetLower().Store((short*)p);
+
+    /// <summary>Writes a byte a lane: 1 where the mask holds, else 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreMask(Vector128<float> mask, byte* p) => Lanes128<float>.StoreMask(new(mask), p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreMask(Vector256<float> mask, byte* p) => Lanes256<float>.StoreMask(new(mask), p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreMask(Vector512<float> mask, byte* p) => Lanes512<float>.StoreMask(new(mask), p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreMask(Vector128<double> mask, byte* p) => Lanes128<double>.StoreMask(new(mask), p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreMask(Vector256<double> mask, byte* p) => Lanes256<double>.StoreMask(new(mask), p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreMask(Vector512<double> mask, byte* p) => Lanes512<double>.StoreMask(new(mask), p);
+
+    /// <summary>Fills <paramref name="to"/> with the <paramref name="bytes"/> at <paramref name="from"/>, repeated: real elements, so that no lane computes on what nobody wrote.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Pad(byte* from, long bytes, byte* to, long whole)
+    {
+        for (long at = 0; at < whole; at += bytes) Unsafe.CopyBlockUnaligned(to + at, from, (uint)Math.Min(bytes, whole - at));
+    }
+
+    /// <summary>Copies the elements that are a row's last.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Unpad(byte* from, long bytes, byte* to) => Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);
+}

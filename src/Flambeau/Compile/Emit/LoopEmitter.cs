@@ -1,0 +1,490 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using System.Reflection.Emit;
+using System.Runtime.Intrinsics.X86;
+
+namespace Flambeau.Compile.Emit;
+
+/// <summary>
+/// Writes a <see cref="LoopCode"/> as IL:
+/// <code>
+/// for each row
+///     what does not vary along the row; chains begin with their identity
+///     for (i = 0; i + Unroll·V ≤ n; i += Unroll·V)   Unroll vectors, one after the other
+///     if (i &lt; n)                                     the same once more on padded copies of what is left
+///     the chains are stored
+/// </code>
+/// A value that one operation uses stays on the evaluation stack; others have a local, reused when it is free: the JIT gives up on methods with too many.
+/// </summary>
+internal sealed unsafe class LoopEmitter
+{
+    /// <summary>Bytes of the chains, and of an operand's padded copy.</summary>
+    public const int ChainBytes = 256;
+
+    const int LightBody = 6; // additions of a body that leaves room for chains in registers
+
+    readonly LoopCode _code;
+    readonly ILGenerator _il;
+    readonly VectorCode _vector;
+    readonly Type _element;
+    readonly int _unroll, _beside;      // vectors of the loop's body, and how many of them go side by side
+    readonly bool _chainsInRegisters;
+    readonly LocalBuilder[] _at;        // of operands: where the row begins
+    readonly LocalBuilder _i, _rest, _pads;
+    readonly Dictionary<LaneNode, LocalBuilder> _invariants = [];
+    readonly LocalBuilder[][] _chains;  // of operands: a local for each vector of the unrolled body
+    readonly HashSet<LaneNode> _varying = [];
+    readonly Stack<LocalBuilder> _free = [];
+
+    // of the vector that is being written
+    Dictionary<LaneNode, int> _uses = [];
+    readonly Dictionary<LaneNode, LocalBuilder[]> _held = [];
+    int _part;          // its number in the unrolled body
+    bool _isPadded;
+
+    LoopEmitter(LoopCode code, ILGenerator il, int width, Type element)
+    {
+        (_code, _il, _element) = (code, il, element);
+        _vector = new(il, width, element);
+        _at = Array.ConvertAll(code.Operands, _ => il.DeclareLocal(typeof(byte*)));
+        (_i, _rest, _pads) = (il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(byte*)));
+        _chains = new LocalBuilder[code.Operands.Length][];
+        foreach (var (_, node) in code.Writes.Concat(code.LastWrites)) Mark(node);
+        int weight = Uses(code.Writes).Keys.Sum(n => n.Weight), vectors = ChainBytes / (width / 8), chains = code.Identities.Count * vectors, registers = width == 512 || Avx512F.VL.IsSupported ? 32 : 16;
+        _chainsInRegisters = chains > 0 && chains <= registers / 2 && weight <= LightBody;
+        // a constant and a row's number need registers too
+        int room = (registers - 2 - (_chainsInRegisters ? chains : 0)) / Registers();
+        _beside = room >= 4 ? 4 : room >= 2 ? 2 : 1;
+        _unroll = _chainsInRegisters ? vectors : _beside;
+    }
+
+    /// <summary>Compiles the loop for lanes of <paramref name="width"/> bits.</summary>
+    [RequiresDynamicCode("Emits code.")]
+    public static LoopFunction Compile(LoopCode code, int width, Type element)
+    {
+        var method = new DynamicMethod("loop", null, [typeof(byte**), typeof(long*), typeof(long), typeof(long)], typeof(LoopEmitter).Module, skipVisibility: true) { InitLocals = false };
+        new LoopEmitter(code, method.GetILGenerator(), width, element).Write();
+        var function = method.CreateDelegate<LoopFunction>();
+        System.Runtime.CompilerServices.RuntimeHelpers.PrepareDelegate(function);
+        return function;
+    }
+
+    void Write()
+    {
+        Label row = _il.DefineLabel(), done = _il.DefineLabel();
+        for (int k = 0; k < _at.Length; k++) PointerTo(_at[k], k);
+        PointerTo(_pads, _at.Length);
+        _il.MarkLabel(row);
+        _il.Emit(OpCodes.Ldarg_2);
+        _il.Emit(OpCodes.Ldc_I8, 0L);
+        _il.Emit(OpCodes.Ble, done);
+        WriteRow();
+        for (int k = 0; k < _at.Length; k++) NextRow(k);
+        _il.Emit(OpCodes.Ldarg_2);
+        _il.Emit(OpCodes.Ldc_I8, 1L);
+        _il.Emit(OpCodes.Sub);
+        _il.Emit(OpCodes.Starg_S, (byte)2);
+        _il.Emit(OpCodes.Br, row);
+        _il.MarkLabel(done);
+        _il.Emit(OpCodes.Ret);
+    }
+
+    void WriteRow()
+    {
+        WriteInvariants();
+        BeginChains();
+        Label body = _il.DefineLabel(), test = _il.DefineLabel(), end = _il.DefineLabel();
+        int step = _unroll * _vector.Count;
+        _il.Emit(OpCodes.Ldc_I8, 0L);
+        _il.Emit(OpCodes.Stloc, _i);
+        _il.Emit(OpCodes.Br, test);
+        _il.MarkLabel(body);
+        WriteVectors(_code.Writes, false);
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Ldc_I8, (long)step);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Stloc, _i);
+        _il.MarkLabel(test);
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Ldc_I8, (long)step);
+        _il.Emit(OpCodes.Sub);
+        _il.Emit(OpCodes.Ble, body);
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Sub);
+        _il.Emit(OpCodes.Stloc, _rest);
+        _il.Emit(OpCodes.Ldloc, _rest);
+        _il.Emit(OpCodes.Ldc_I8, 0L);
+        _il.Emit(OpCodes.Ble, end);
+        WriteRest();
+        _il.MarkLabel(end);
+        StoreChains();
+    }
+
+    // ---- once a row ----
+
+    void WriteInvariants()
+    {
+        foreach (var node in InOrder(_code.LastWrites))
+        {
+            if (_varying.Contains(node) || node.Op is LaneOp.Constant or LaneOp.Bits) continue;
+            if (!_invariants.TryGetValue(node, out var local)) local = _il.DeclareLocal(_vector.Vector);
+            if (node.Op == LaneOp.Input) Broadcast((int)node.Payload);
+            else _vector.Emit(node, PushInvariant);
+            _il.Emit(OpCodes.Stloc, local);
+            _invariants[node] = local;
+        }
+    }
+
+    void PushInvariant(LaneNode node)
+    {
+        if (_invariants.TryGetValue(node, out var local)) _il.Emit(OpCodes.Ldloc, local);
+        else _vector.Emit(node, PushInvariant);
+    }
+
+    void Broadcast(int k)
+    {
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        switch (_code.Operands[k].Type)
+        {
+            case DType.Float32: _il.Emit(OpCodes.Ldind_R4); _vector.Create(typeof(float)); return;
+            case DType.Float64: _il.Emit(OpCodes.Ldind_R8); _vector.Create(typeof(double)); return;
+            case DType.BFloat16 or DType.Float16: _il.Emit(OpCodes.Ldind_U2); break;
+            default: _il.Emit(OpCodes.Ldind_U1); break;
+        }
+        if (_element == typeof(double)) _il.Emit(OpCodes.Conv_U8);
+        _vector.Create(_element == typeof(double) ? typeof(long) : typeof(int));
+        _vector.FromInteger();
+    }
+
+    void BeginChains()
+    {
+        foreach (var (k, identity) in _code.Identities)
+        {
+            if (_chainsInRegisters)
+            {
+                _chains[k] ??= [.. Enumerable.Range(0, _unroll).Select(_ => _il.DeclareLocal(_vector.Vector))];
+                foreach (var chain in _chains[k]) { PushInvariant(identity); _il.Emit(OpCodes.Stloc, chain); }
+                continue;
+            }
+            for (int at = 0; at < ChainBytes; at += _vector.Width / 8) { PushInvariant(identity); ChainAddress(k, at); _vector.Store(); }
+        }
+    }
+
+    void StoreChains()
+    {
+        if (!_chainsInRegisters) return;
+        foreach (int k in _code.Identities.Keys)
+            for (int u = 0; u < _unroll; u++) { _il.Emit(OpCodes.Ldloc, _chains[k][u]); ChainAddress(k, u * _vector.Width / 8); _vector.Store(); }
+    }
+
+    void ChainAddress(int k, int offset)
+    {
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        _il.Emit(OpCodes.Ldc_I4, offset);
+        _il.Emit(OpCodes.Add);
+    }
+
+    void PointerTo(LocalBuilder pointer, int k)
+    {
+        _il.Emit(OpCodes.Ldarg_0);
+        _il.Emit(OpCodes.Ldc_I4, k * sizeof(byte*));
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldind_I);
+        _il.Emit(OpCodes.Stloc, pointer);
+    }
+
+    void NextRow(int k)
+    {
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        _il.Emit(OpCodes.Ldarg_1);
+        _il.Emit(OpCodes.Ldc_I4, k * sizeof(long));
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldind_I8);
+        _il.Emit(OpCodes.Conv_I);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Stloc, _at[k]);
+    }
+
+    // ---- what is left of a row ----
+
+    void WriteRest()
+    {
+        for (int k = 0; k < _code.Operands.Length; k++)
+            if (_code.Operands[k].Access is Access.Load or Access.Column) Copy(k, nameof(LaneMemory.Pad));
+        WriteVectors(_code.LastWrites, true);
+        for (int k = 0; k < _code.Operands.Length; k++)
+            if (_code.Operands[k].Access is Access.Store or Access.Column) Copy(k, nameof(LaneMemory.Unpad));
+    }
+
+    // between the operand and its padded copy
+    void Copy(int k, string method)
+    {
+        bool fill = method == nameof(LaneMemory.Pad);
+        int size = _code.Operands[k].Type.Size;
+        if (fill) ElementAddress(k, 0); else PadAddress(k, 0);
+        _il.Emit(OpCodes.Ldloc, _rest);
+        _il.Emit(OpCodes.Ldc_I8, (long)size);
+        _il.Emit(OpCodes.Mul);
+        if (fill) PadAddress(k, 0); else ElementAddress(k, 0);
+        if (fill) _il.Emit(OpCodes.Ldc_I8, (long)_unroll * _vector.Count * size);
+        _il.Emit(OpCodes.Call, typeof(LaneMemory).GetMethod(method)!);
+    }
+
+    void ElementAddress(int k, int element)
+    {
+        int size = _code.Operands[k].Type.Size;
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        _il.Emit(OpCodes.Ldloc, _i);
+        if (size > 1)
+        {
+            _il.Emit(OpCodes.Ldc_I8, (long)size);
+            _il.Emit(OpCodes.Mul);
+        }
+        _il.Emit(OpCodes.Conv_I);
+        _il.Emit(OpCodes.Add);
+        if (element == 0) return;
+        _il.Emit(OpCodes.Ldc_I4, element * size);
+        _il.Emit(OpCodes.Add);
+    }
+
+    void PadAddress(int k, int element)
+    {
+        _il.Emit(OpCodes.Ldloc, _pads);
+        _il.Emit(OpCodes.Ldc_I4, k * ChainBytes + element * _code.Operands[k].Type.Size);
+        _il.Emit(OpCodes.Add);
+    }
+
+    // ---- vectors ----
+
+    // A few vectors go side by side, operation by operation: one alone would wait for its own results, and the processor does not look far enough ahead to find the next.
+    void WriteVectors((int Operand, LaneNode Node)[] writes, bool padded)
+    {
+        _isPadded = padded;
+        var order = Ordered(writes);
+        for (int first = 0; first < _unroll; first += _beside)
+        {
+            _uses = Uses(writes);
+            foreach (var (node, operand) in order)
+            {
+                if (operand < 0) Compute(node, first);
+                else WriteAll(node, operand, first);
+            }
+            if (_held.Count > 0) throw new InvalidOperationException("a value is held that nobody uses");
+        }
+    }
+
+    void Compute(LaneNode node, int first)
+    {
+        foreach (var arg in node.Args) Used(arg);
+        var results = new LocalBuilder[_beside];
+        var constants = new Dictionary<LaneNode, LocalBuilder>();
+        // a constant is loaded once for all vectors
+        foreach (var arg in node.Args)
+            if (_beside > 1 && IsConstant(arg) && !constants.ContainsKey(arg))
+            {
+                _vector.Emit(arg, Push);
+                _il.Emit(OpCodes.Stloc, constants[arg] = Rent());
+            }
+        for (int v = 0; v < _beside; v++)
+        {
+            _part = first + v;
+            if (node.Op == LaneOp.Input) Read((int)node.Payload);
+            else _vector.Emit(node, arg => { if (constants.TryGetValue(arg, out var constant)) _il.Emit(OpCodes.Ldloc, constant); else PushPart(arg, v); });
+            // the last use of an argument frees its place for the result
+            foreach (var arg in node.Args.Distinct()) if (_held.TryGetValue(arg, out var held) && _uses[arg] == 0) _free.Push(held[v]);
+            _il.Emit(OpCodes.Stloc, results[v] = Rent());
+        }
+        foreach (var arg in node.Args) if (_held.ContainsKey(arg) && _uses[arg] == 0) _held.Remove(arg);
+        foreach (var constant in constants.Values) _free.Push(constant);
+        _held[node] = results;
+    }
+
+    void WriteAll(LaneNode node, int operand, int first)
+    {
+        Used(node);
+        for (int v = 0; v < _beside; v++)
+        {
+            _part = first + v;
+            PushPart(node, v);
+            Write(operand);
+        }
+        if (!_held.TryGetValue(node, out var held) || _uses[node] > 0) return;
+        foreach (var local in held) _free.Push(local);
+        _held.Remove(node);
+    }
+
+    void Used(LaneNode node)
+    {
+        if (_varying.Contains(node)) _uses[node]--;
+    }
+
+    void PushPart(LaneNode node, int v)
+    {
+        if (IsConstant(node)) { _vector.Emit(node, Push); return; }
+        if (_invariants.TryGetValue(node, out var invariant)) { _il.Emit(OpCodes.Ldloc, invariant); return; }
+        if (_held.TryGetValue(node, out var held)) _il.Emit(OpCodes.Ldloc, held[v]);
+        else Read((int)node.Payload); // a load with one use is part of that
+    }
+
+    static void Push(LaneNode node) => throw new InvalidOperationException("constants have no arguments");
+
+    static bool IsConstant(LaneNode node) => node.Op is LaneOp.Constant or LaneOp.Bits;
+
+    LocalBuilder Rent() => _free.TryPop(out var free) ? free : _il.DeclareLocal(_vector.Vector);
+
+    // what is computed, operands first, each write as soon as it can be; a load with one use is no step
+    List<(LaneNode Node, int Operand)> Ordered((int Operand, LaneNode Node)[] writes)
+    {
+        var uses = Uses(writes);
+        var order = new List<(LaneNode, int)>();
+        var seen = new HashSet<LaneNode>();
+        foreach (var (operand, node) in writes)
+        {
+            Visit(node);
+            order.Add((node, operand));
+        }
+        return order;
+
+        void Visit(LaneNode node)
+        {
+            if (!_varying.Contains(node) || !seen.Add(node)) return;
+            foreach (var arg in node.Args) Visit(arg);
+            if (node.Op != LaneOp.Input || uses[node] > 1) order.Add((node, -1));
+        }
+    }
+
+    // how many registers one vector's computation takes
+    int Registers()
+    {
+        var uses = Uses(_code.Writes);
+        var live = new HashSet<LaneNode>();
+        int most = 1;
+        foreach (var (node, operand) in Ordered(_code.Writes))
+        {
+            foreach (var arg in operand < 0 ? node.Args : [node])
+                if (_varying.Contains(arg) && --uses[arg] == 0) live.Remove(arg);
+            if (operand < 0) live.Add(node);
+            most = Math.Max(most, live.Count);
+        }
+        return most;
+    }
+
+    void Read(int k)
+    {
+        if (k == _code.Mask) { InsideRow(); return; }
+        var operand = _code.Operands[k];
+        if (operand.Access == Access.Chains)
+        {
+            if (_chainsInRegisters) { _il.Emit(OpCodes.Ldloc, _chains[k][_part]); return; }
+            ChainHere(k);
+            _vector.Load();
+            return;
+        }
+        Address(k);
+        switch (operand.Type.Size)
+        {
+            case 1: Call("Bytes" + _vector.Count + (_element == typeof(double) && _vector.Count > 2 ? "Wide" : "")); _vector.FromInteger(); break;
+            case 2: Call("Words" + _vector.Count); _vector.FromInteger(); break;
+            default: _vector.Load(); break;
+        }
+    }
+
+    // the vector on the stack
+    void Write(int k)
+    {
+        var operand = _code.Operands[k];
+        if (operand.Access == Access.Chains)
+        {
+            if (_chainsInRegisters) { _il.Emit(OpCodes.Stloc, _chains[k][_part]); return; }
+            ChainHere(k);
+            _vector.Store();
+            return;
+        }
+        if (operand.Type.Size == 2) _vector.ToInteger();
+        Address(k);
+        switch (operand.Type.Size)
+        {
+            case 1: Call("StoreMask", _vector.Vector, typeof(byte*)); break;
+            case 2: Call("StoreWords" + _vector.Count); break;
+            default: _vector.Store(); break;
+        }
+    }
+
+    void Address(int k)
+    {
+        if (_isPadded) PadAddress(k, _part * _vector.Count);
+        else ElementAddress(k, _part * _vector.Count);
+    }
+
+    // the chains that the elements of this vector go to
+    void ChainHere(int k)
+    {
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Ldc_I8, (long)_vector.Size);
+        _il.Emit(OpCodes.Mul);
+        _il.Emit(OpCodes.Ldc_I8, (long)ChainBytes - 1);
+        _il.Emit(OpCodes.And);
+        _il.Emit(OpCodes.Conv_I);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldc_I4, _part * _vector.Width / 8);
+        _il.Emit(OpCodes.Add);
+    }
+
+    void InsideRow()
+    {
+        _vector.Indices();
+        _vector.Constant(_part * _vector.Count);
+        _vector.Add();
+        _il.Emit(OpCodes.Ldloc, _rest);
+        _il.Emit(_element == typeof(double) ? OpCodes.Conv_R8 : OpCodes.Conv_R4);
+        _vector.Create(_element);
+        _vector.Less();
+    }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "The class is named.")]
+    void Call(string name, params Type[] parameters) => _il.Emit(OpCodes.Call, (parameters.Length == 0 ? typeof(LaneMemory).GetMethod(name) : typeof(LaneMemory).GetMethod(name, parameters))!);
+
+    // ---- the graph ----
+
+    bool Mark(LaneNode node)
+    {
+        if (_varying.Contains(node)) return true;
+        bool varies = node.Op == LaneOp.Input && (node.Payload == _code.Mask || _code.Operands[node.Payload].Access != Access.Broadcast);
+        foreach (var arg in node.Args) varies |= Mark(arg);
+        if (varies) _varying.Add(node);
+        return varies;
+    }
+
+    // what is pushed, and how often; below an invariant nothing is
+    Dictionary<LaneNode, int> Uses((int Operand, LaneNode Node)[] writes)
+    {
+        var uses = new Dictionary<LaneNode, int>();
+        foreach (var (_, node) in writes) Visit(node);
+        return uses;
+
+        void Visit(LaneNode node)
+        {
+            if (!_varying.Contains(node)) return;
+            uses[node] = uses.GetValueOrDefault(node) + 1;
+            if (uses[node] == 1) foreach (var arg in node.Args) Visit(arg);
+        }
+    }
+
+    static List<LaneNode> InOrder((int Operand, LaneNode Node)[] writes)
+    {
+        var order = new List<LaneNode>();
+        var seen = new HashSet<LaneNode>();
+        foreach (var (_, node) in writes) Visit(node);
+        return order;
+
+        void Visit(LaneNode node)
+        {
+            if (!seen.Add(node)) return;
+            foreach (var arg in node.Args) Visit(arg);
+            order.Add(node);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using System.Reflection.Emit;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using Flambeau.Scalars;
+
+namespace Flambeau.Compile.Emit;
+
+/// <summary>Writes lane operations as calls of the runtime's vector intrinsics, each of which the JIT turns into an instruction: for one width and one element type, the same choices as in the lanes of that width.</summary>
+internal sealed class VectorCode
+{
+    static readonly Dictionary<(int Width, string Name, Type, Type?, Type?), MethodInfo> s_methods = [];
+
+    readonly ILGenerator _il;
+    readonly Type _element, _integer, _holder, _vectors;
+    readonly Stack<LocalBuilder> _freeIntegers = [];
+
+    public VectorCode(ILGenerator il, int width, Type element)
+    {
+        (_il, Width, _element) = (il, width, element);
+        _integer = element == typeof(double) ? typeof(long) : typeof(int);
+        (_holder, _vectors) = width switch { 512 => (typeof(Vector512), typeof(Vector512<>)), 256 => (typeof(Vector256), typeof(Vector256<>)), _ => (typeof(Vector128), typeof(Vector128<>)) };
+        Vector = VectorOf(element);
+    }
+
+    /// <summary>In bits.</summary>
+    public int Width { get; }
+    /// <summary>The type of a vector of lanes.</summary>
+    public Type Vector { get; }
+    /// <summary>Bytes of a lane.</summary>
+    public int Size => _element == typeof(double) ? 8 : 4;
+    /// <summary>Lanes of a vector.</summary>
+    public int Count => Width / 8 / Size;
+
+    bool IsDouble => _element == typeof(double);
+
+    /// <summary>Writes the operation; <paramref name="push"/> writes an argument.</summary>
+    public void Emit(LaneNode node, Action<LaneNode> push)
+    {
+        switch (node.Op)
+        {
+            case LaneOp.Constant: Constant(node.Value); break;
+            case LaneOp.Bits: IntegerConstant(node.Payload); FromInteger(); break;
+            case LaneOp.FusedMultiplyAdd: push(node.Args[0]); push(node.Args[1]); push(node.Args[2]); Call("FusedMultiplyAdd", Vector, Vector, Vector); break;
+            case LaneOp.Select: Select(node, push); break;
+            case LaneOp.Bound: Bound(node, push); break;
+            case LaneOp.Scale: Scale(node, push); break;
+            case LaneOp.ToIntegerBits: push(node.Args[0]); ToIntegerBits(); FromInteger(); break;
+            case LaneOp.FromIntegerBits: push(node.Args[0]); FromIntegerBits(); break;
+            case LaneOp.AddBits or LaneOp.SubtractBits or LaneOp.GreaterBits or LaneOp.EqualBits: Bits(node, push); break;
+            case LaneOp.ShiftLeftBits or LaneOp.ShiftRightBits or LaneOp.ShiftRightSignBits: Shift(node, push); break;
+            default:
+                foreach (var arg in node.Args) push(arg);
+                if (node.Args.Length == 1) Call(NameOf(node.Op), Vector);
+                else Call(NameOf(node.Op), Vector, Vector);
+                break;
+        }
+    }
+
+    static string NameOf(LaneOp op) => op switch
+    {
+        LaneOp.Less => "LessThan",
+        LaneOp.LessOrEqual => "LessThanOrEqual",
+        LaneOp.Equal or LaneOp.EqualBits => "Equals",
+        LaneOp.And => "BitwiseAnd",
+        LaneOp.Or => "BitwiseOr",
+        LaneOp.Not => "OnesComplement",
+        LaneOp.AddBits => "Add",
+        LaneOp.SubtractBits => "Subtract",
+        LaneOp.GreaterBits => "GreaterThan",
+        LaneOp.ShiftLeftBits => "ShiftLeft",
+        LaneOp.ShiftRightBits => "ShiftRightLogical",
+        LaneOp.ShiftRightSignBits => "ShiftRightArithmetic",
+        _ => op.ToString(),
+    };
+
+    public void Constant(double value)
+    {
+        if (IsDouble) _il.Emit(OpCodes.Ldc_R8, value);
+        else _il.Emit(OpCodes.Ldc_R4, (float)value);
+        Create(_element);
+    }
+
+    /// <summary>The scalar on the stack in every lane.</summary>
+    public void Create(Type scalar) => Call("Create", scalar);
+
+    /// <summary>An address on the stack becomes the vector there.</summary>
+    public void Load() => Call("Load", _element.MakePointerType());
+
+    /// <summary>A vector and an address on the stack are consumed.</summary>
+    public void Store() => Call("Store", Vector, _element.MakePointerType());
+
+    /// <summary>The numbers 0, 1, 2, … in the lanes.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2075", Justification = "The runtime's own vectors.")]
+    public void Indices() => _il.Emit(OpCodes.Call, Vector.GetProperty("Indices", BindingFlags.Public | BindingFlags.Static)!.GetMethod!);
+
+    /// <summary>Two vectors on the stack become the mask of less.</summary>
+    public void Less() => Call("LessThan", Vector, Vector);
+
+    public void Add() => Call("Add", Vector, Vector);
+
+    /// <summary>A vector of whole numbers becomes the same bits as lanes.</summary>
+    public void FromInteger() => As(_integer, _element);
+
+    /// <summary>Lanes become the same bits as whole numbers.</summary>
+    public void ToInteger() => As(_element, _integer);
+
+    void IntegerConstant(long bits)
+    {
+        if (IsDouble) _il.Emit(OpCodes.Ldc_I8, bits);
+        else _il.Emit(OpCodes.Ldc_I4, (int)bits);
+        Create(_integer);
+    }
+
+    void Bits(LaneNode node, Action<LaneNode> push)
+    {
+        foreach (var arg in node.Args)
+        {
+            push(arg);
+            As(_element, _integer);
+        }
+        Call(NameOf(node.Op), VectorOf(_integer), VectorOf(_integer));
+        FromInteger();
+    }
+
+    void Shift(LaneNode node, Action<LaneNode> push)
+    {
+        push(node.Args[0]);
+        As(_element, _integer);
+        Shift(NameOf(node.Op), _integer, (int)node.Payload);
+        FromInteger();
+    }
+
+    void Shift(string name, Type lanes, int count)
+    {
+        _il.Emit(OpCodes.Ldc_I4, count);
+        Call(name, VectorOf(lanes), typeof(int));
+    }
+
+    // without AVX-512 the JIT would take three instructions for what the blend does by the mask's sign bits
+    void Select(LaneNode node, Action<LaneNode> push)
+    {
+        if (Blends is { } blends)
+        {
+            push(node.Args[2]); push(node.Args[1]); push(node.Args[0]);
+            _il.Emit(OpCodes.Call, Method(blends, "BlendVariable", Vector, Vector, Vector));
+            return;
+        }
+        push(node.Args[0]); push(node.Args[1]); push(node.Args[2]);
+        Call("ConditionalSelect", Vector, Vector, Vector);
+    }
+
+    Type? Blends => Width == 512 || Avx512F.VL.IsSupported ? null : Width == 256 ? Avx.IsSupported ? typeof(Avx) : null : Sse41.IsSupported ? typeof(Sse41) : null;
+
+    // x64's minimum and maximum yield the second operand if either is NaN: NaN passes
+    void Bound(LaneNode node, Action<LaneNode> push)
+    {
+        var (x, min, max) = (node.Args[0], node.Args[1], node.Args[2]);
+        if (Extremes is { } extremes)
+        {
+            push(min); push(max); push(x);
+            _il.Emit(OpCodes.Call, Method(extremes, "Min", Vector, Vector));
+            _il.Emit(OpCodes.Call, Method(extremes, "Max", Vector, Vector));
+            return;
+        }
+        // x < min ? min : x > max ? max : x
+        push(x); push(min); Less();
+        push(min);
+        push(max); push(x); Less();
+        push(max); push(x);
+        Call("ConditionalSelect", Vector, Vector, Vector);
+        Call("ConditionalSelect", Vector, Vector, Vector);
+    }
+
+    Type? Extremes => Width switch { 512 => Avx512F.IsSupported ? typeof(Avx512F) : null, 256 => Avx.IsSupported ? typeof(Avx) : null, _ => !Sse2.IsSupported ? null : IsDouble ? typeof(Sse2) : typeof(Sse) };
+
+    void ToIntegerBits()
+    {
+        if (!IsDouble)
+        {
+            Call("Round", Vector);
+            Call("ConvertToInt32Native", Vector);
+            return;
+        }
+        Constant(Kind.Shift);
+        Add();
+        As(_element, _integer);
+        IntegerConstant(BitConverter.DoubleToInt64Bits(Kind.Shift));
+        Call("Subtract", VectorOf(_integer), VectorOf(_integer));
+    }
+
+    void FromIntegerBits()
+    {
+        As(_element, _integer);
+        if (!IsDouble) { Call("ConvertToSingle", VectorOf(_integer)); return; }
+        IntegerConstant(BitConverter.DoubleToInt64Bits(Kind.Shift));
+        Call("Add", VectorOf(_integer), VectorOf(_integer));
+        FromInteger();
+        Constant(Kind.Shift);
+        Call("Subtract", Vector, Vector);
+    }
+
+    void Scale(LaneNode node, Action<LaneNode> push)
+    {
+        if (Width == 512 ? Avx512F.IsSupported : Avx512F.VL.IsSupported)
+        {
+            push(node.Args[0]); push(node.Args[1]);
+            _il.Emit(OpCodes.Call, Method(Width == 512 ? typeof(Avx512F) : typeof(Avx512F.VL), "Scale", Vector, Vector));
+            return;
+        }
+        LocalBuilder whole = RentInteger(), half = RentInteger();
+        push(node.Args[1]);
+        if (IsDouble) ToIntegerBits();
+        else Call("ConvertToInt32Native", Vector);
+        _il.Emit(OpCodes.Stloc, whole);
+        _il.Emit(OpCodes.Ldloc, whole);
+        if (IsDouble) As(typeof(long), typeof(int)); // the count fits 32 bits, and AVX2 lacks the 64-bit arithmetic shift
+        Shift("ShiftRightArithmetic", typeof(int), 1);
+        if (IsDouble) As(typeof(int), typeof(long));
+        _il.Emit(OpCodes.Stloc, half);
+        push(node.Args[0]);
+        _il.Emit(OpCodes.Ldloc, half);
+        PowerOfTwo();
+        Call("Multiply", Vector, Vector);
+        _il.Emit(OpCodes.Ldloc, whole);
+        _il.Emit(OpCodes.Ldloc, half);
+        Call("Subtract", VectorOf(_integer), VectorOf(_integer));
+        PowerOfTwo();
+        Call("Multiply", Vector, Vector);
+        _freeIntegers.Push(whole);
+        _freeIntegers.Push(half);
+    }
+
+    void PowerOfTwo()
+    {
+        IntegerConstant(IsDouble ? 1023 : 127);
+        Call("Add", VectorOf(_integer), VectorOf(_integer));
+        Shift("ShiftLeft", _integer, IsDouble ? 52 : 23);
+        FromInteger();
+    }
+
+    LocalBuilder RentInteger() => _freeIntegers.TryPop(out var local) ? local : _il.DeclareLocal(VectorOf(_integer));
+
+    // ---- the runtime's methods ----
+
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Code is emitted only where dynamic code is supported.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2055", Justification = "Vectors of the lanes' types are used by the lanes themselves.")]
+    Type VectorOf(Type element) => _vectors.MakeGenericType(element);
+
+    void Call(string name, Type a, Type? b = null, Type? c = null) => _il.Emit(OpCodes.Call, Method(_holder, name, a, b, c));
+
+    void As(Type from, Type to)
+    {
+        if (from == to) return;
+        var key = (Width, "As", from, to, (Type?)null);
+        lock (s_methods)
+        {
+            if (!s_methods.TryGetValue(key, out var method)) s_methods.Add(key, method = Made(Find(_holder, "As", m => m.GetGenericArguments().Length == 2), from, to));
+            _il.Emit(OpCodes.Call, method);
+        }
+    }
+
+    MethodInfo Method(Type holder, string name, Type a, Type? b = null, Type? c = null)
+    {
+        var key = (Width, name, a, b, c);
+        lock (s_methods)
+        {
+            if (s_methods.TryGetValue(key, out var known)) return known;
+            Type[] wanted = c is not null ? [a, b!, c] : b is not null ? [a, b] : [a];
+            var element = a.IsGenericType ? a.GenericTypeArguments[0] : a.IsPointer ? a.GetElementType()! : a;
+            var method = Find(holder, name, m => Matches(m, wanted, element));
+            return s_methods[key] = method.IsGenericMethodDefinition ? Made(method, element) : method;
+        }
+    }
+
+    static bool Matches(MethodInfo method, Type[] wanted, Type element)
+    {
+        if (method.GetParameters().Length != wanted.Length) return false;
+        if (!method.IsGenericMethodDefinition) return method.GetParameters().Select(p => p.ParameterType).SequenceEqual(wanted);
+        return method.GetGenericArguments().Length == 1 && Made(method, element).GetParameters().Select(p => p.ParameterType).SequenceEqual(wanted);
+    }
+
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Code is emitted only where dynamic code is supported.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2060", Justification = "The intrinsics' type arguments have no requirements.")]
+    static MethodInfo Made(MethodInfo method, params Type[] arguments) => method.MakeGenericMethod(arguments);
+
+    // by exact types first: a generic overload may fit too
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "The intrinsics' classes are those that the lanes use; where dynamic code is supported they are whole.")]
+    static MethodInfo Find(Type holder, string name, Func<MethodInfo, bool> fits)
+    {
+        var found = holder.GetMember(name, MemberTypes.Method, BindingFlags.Public | BindingFlags.Static).Cast<MethodInfo>().Where(fits).ToList();
+        return found.Find(m => !m.IsGenericMethodDefinition) ?? found.FirstOrDefault() ?? throw new MissingMethodException(holder.Name, name);
+    }
+}

@@ -1,0 +1,32 @@
+using Flambeau.Ops;
+
+namespace Flambeau.Compile.Loops;
+
+/// <summary>
+/// A loop over vectors: what is computed stays in registers from loads to stores. Over the elements of rows, or over the rows themselves for numbers a row.
+/// </summary>
+/// <param name="Over"><see cref="Extent.Full"/>: row by row, along each; <see cref="Extent.Row"/>: along the rows.</param>
+/// <param name="Compute">float32 or float64.</param>
+/// <param name="Code">Maps, casts and spreads, operands first.</param>
+/// <param name="Loads">Values read from memory.</param>
+/// <param name="Stores">Values of <paramref name="Code"/>, or loaded, that are written.</param>
+/// <param name="FoldRows">Reductions along the row.</param>
+/// <param name="FoldColumns">Reductions over the rows, into columns that all rows of a part share.</param>
+internal sealed record Loop(Extent Over, DType Compute, Instruction[] Code, int[] Loads, int[] Stores, Instruction.FoldRow[] FoldRows, Instruction.FoldRows[] FoldColumns)
+{
+    /// <summary>How many places in memory it works on.</summary>
+    public int OperandCount { get; } = Loads.Length + Stores.Length + FoldColumns.Length + FoldRows.Length;
+
+    /// <summary>The loop's compiled form, once there is one.</summary>
+    public Emit.EmittedLoop? Emitted { get; set; }
+}
+
+/// <summary>How a block of rows goes through a program: instructions by themselves, and loops.</summary>
+/// <param name="Values">The program's values, with the slots that this plan gives them.</param>
+/// <param name="Slots">How many slots of a row's length it needs.</param>
+/// <param name="Steps"><see cref="Instruction"/>s and <see cref="Loop"/>s in order.</param>
+internal sealed record RowPlan(RowValue[] Values, int Slots, object[] Steps)
+{
+    /// <summary>Every instruction by itself, with the loops of the eager kernels: compiles nothing.</summary>
+    public static RowPlan Interpreted(RowProgram program) => new(program.Values, program.Slots, program.Body);
+}
