@@ -2,6 +2,7 @@ using System.CommandLine;
 using Flambeau.Diagnostics;
 using Flambeau.Models.Training;
 using Spectre.Console;
+using Profile = Flambeau.Diagnostics.Profile;
 
 namespace Flambeau.Cli;
 
@@ -18,13 +19,14 @@ internal static class TrainCommand
     static readonly Option<string> s_out = new("--out") { Description = "The run folder.", DefaultValueFactory = _ => Path.Combine("runs", "default") };
     static readonly Option<double> s_saveSeconds = new("--save-seconds") { Description = "How often the state is saved.", DefaultValueFactory = _ => 30 };
     static readonly Option<bool> s_resume = new("--resume") { Description = "Goes on with the run in the folder." };
-    static readonly Option<bool> s_profile = new("--profile") { Description = "Prints the time each operator took." };
+    static readonly Option<bool> s_profile = new("--profile") { Description = "Prints what the time went into, and writes it as a trace for ui.perfetto.dev." };
+    static readonly Option<string?> s_trace = new("--trace") { Description = "Where --profile writes the trace; profiles by itself. [default: trace.json in the run folder]" };
 
     public static Command Create()
     {
         var command = new Command("train", "Trains a small language model into a Hugging Face folder; without arguments for five minutes on the .NET documentation.")
         {
-            s_data, s_minutes, s_steps, s_preset, s_tokenizer, s_seed, s_threads, s_out, s_saveSeconds, s_resume, s_profile,
+            s_data, s_minutes, s_steps, s_preset, s_tokenizer, s_seed, s_threads, s_out, s_saveSeconds, s_resume, s_profile, s_trace,
         };
         command.SetAction(Run);
         return command;
@@ -33,8 +35,8 @@ internal static class TrainCommand
     static int Run(ParseResult arguments)
     {
         if (arguments.GetValue(s_threads) is { } threads) Settings.Threads = threads;
-        OperatorTimes.Enabled = arguments.GetValue(s_profile);
         var folder = new RunFolder(arguments.GetValue(s_out)!);
+        string? trace = arguments.GetValue(s_trace) ?? (arguments.GetValue(s_profile) ? folder.Trace : null);
         using var stop = new CancellationTokenSource();
         Console.CancelKeyPress += (_, e) =>
         {
@@ -43,10 +45,11 @@ internal static class TrainCommand
             stop.Cancel();
         };
         var view = new TrainingView(AnsiConsole.Console, folder);
+        using var profile = trace is null ? null : Profile.Start(new ProfileOptions { Roof = true });
         if (arguments.GetValue(s_resume)) LanguageModelTrainer.Resume(folder, view, stop.Token, arguments.GetValue(s_saveSeconds));
         else LanguageModelTrainer.Start(folder, Options(arguments), view, stop.Token, arguments.GetValue(s_saveSeconds));
         view.Finish(stop.IsCancellationRequested);
-        if (OperatorTimes.Enabled) PrintProfile();
+        if (profile is not null) Show(profile, trace!);
         return 0;
     }
 
@@ -65,13 +68,12 @@ internal static class TrainCommand
         };
     }
 
-    static void PrintProfile()
+    static void Show(Profile profile, string trace)
     {
-        var table = new Table { Border = TableBorder.Simple };
-        table.AddColumns("operator", "calls", "ms", "share");
-        double total = OperatorTimes.Table.Sum(t => t.Time.TotalMilliseconds);
-        foreach (var (name, calls, time) in OperatorTimes.Table)
-            table.AddRow(Markup.Escape(name), $"{calls:N0}", $"{time.TotalMilliseconds:N1}", $"{time.TotalMilliseconds / total:P1}");
-        AnsiConsole.Write(table);
+        profile.Stop();
+        // as it is: a table is wider than many terminals, and the console's own wrapping would break its lines
+        Console.Out.WriteLine($"\n{profile}");
+        profile.WriteTrace(trace);
+        AnsiConsole.WriteLine($"the trace is in {trace}; open it on ui.perfetto.dev");
     }
 }

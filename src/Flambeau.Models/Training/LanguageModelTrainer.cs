@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Flambeau.Data;
+using Flambeau.Diagnostics;
 using Flambeau.IO;
 using Flambeau.Models.Language;
 using Flambeau.NN;
@@ -117,8 +118,12 @@ public sealed class LanguageModelTrainer
         while ((_options.Steps is not { } steps || _step < steps) && !stop.IsCancellationRequested)
         {
             double before = begun.Elapsed.TotalSeconds;
-            batches.MoveNext();
-            double loss = Step(batches.Current);
+            double loss;
+            using (Profile.Range("step"))
+            {
+                using (Profile.Range("data")) batches.MoveNext();
+                loss = Step(batches.Current);
+            }
             _step++;
             double now = begun.Elapsed.TotalSeconds;
             rate = rate == 0 ? tokens / (now - before) : 0.9 * rate + 0.1 * tokens / (now - before);
@@ -153,14 +158,21 @@ public sealed class LanguageModelTrainer
         _optimizer.LearningRate = _options.RateAt(_step);
         _optimizer.ZeroGrad();
         var loss = Loss(batch);
-        loss.Backward();
-        Gradients.ClipNorm(_model.Parameters(), _options.ClipNorm);
-        _optimizer.Step();
+        using (Profile.Range("backward")) loss.Backward();
+        using (Profile.Range("optimizer"))
+        {
+            Gradients.ClipNorm(_model.Parameters(), _options.ClipNorm);
+            _optimizer.Step();
+        }
         return loss.Item();
     }
 
     // a method of its own: the logits are dead when Backward begins
-    Tensor Loss((Tensor Inputs, Tensor Targets) batch) => _model.Loss(batch.Inputs, batch.Targets);
+    Tensor Loss((Tensor Inputs, Tensor Targets) batch)
+    {
+        using var _ = Profile.Range("forward");
+        return _model.Loss(batch.Inputs, batch.Targets);
+    }
 
     // the speed is known: how many steps the minutes hold, once and for all
     void Plan(double secondsPerStep)
@@ -173,6 +185,7 @@ public sealed class LanguageModelTrainer
 
     void Evaluate(StreamWriter log, double now, bool quick)
     {
+        using var range = Profile.Range("evaluate");
         using var _ = Autograd.NoGrad();
         double nats = 0;
         long tokens = 0;
@@ -191,6 +204,7 @@ public sealed class LanguageModelTrainer
 
     void Save(double seconds)
     {
+        using var _ = Profile.Range("save");
         var tensors = new List<(string, Tensor)>();
         foreach (var (name, value) in _model.StateDict()) tensors.Add(("model." + name, value));
         foreach (var (name, value) in _optimizer.StateDict()) tensors.Add(("optimizer." + name, value));

@@ -29,6 +29,8 @@ public sealed class RunFolder(string path)
     public string Weights => In("model.safetensors");
     /// <summary>A line a step.</summary>
     public string Log => In("log.jsonl");
+    /// <summary>What a profiled run did when, for Perfetto.</summary>
+    public string Trace => In("trace.json");
     /// <summary>The picture of the losses.</summary>
     public string Curve => In("loss.svg");
 

@@ -1,4 +1,5 @@
 using System.Collections;
+using Flambeau.Diagnostics;
 
 namespace Flambeau.Data;
 
@@ -80,6 +81,7 @@ public sealed class DataLoader<T, TBatch> : IEnumerable<TBatch>
         if (!_resumed) State = new(State.Seed, State.Epoch + 1, 0);
         _resumed = false;
         var (seed, epoch, done) = State;
+        using var _ = Recording.Part("OrderSamples", ProfileKind.Data);
         var order = _options.Sampler.Order(_dataset.Count, seed, epoch);
         return Epoch(order, seed, epoch, done);
     }
@@ -103,6 +105,7 @@ public sealed class DataLoader<T, TBatch> : IEnumerable<TBatch>
 
     TBatch Load(SampleOrder order, long start)
     {
+        using var _ = Recording.Part("LoadBatch", ProfileKind.Data);
         var samples = new T[Math.Min(_options.BatchSize, order.Count - start)];
         for (int i = 0; i < samples.Length; i++) samples[i] = _dataset[order.At(start + i)];
         return _collate(samples);
@@ -140,7 +143,11 @@ public sealed class StreamLoader<T, TBatch>(IterableDataset<T> dataset, Func<IRe
     {
         using var batches = Read(begin).GetEnumerator();
         // the one worker moves the stream; the end is a batch that is not there
-        (bool Is, TBatch Batch, int Samples) Next(long _) => batches.MoveNext() ? (true, batches.Current.Batch, batches.Current.Samples) : (false, default!, 0);
+        (bool Is, TBatch Batch, int Samples) Next(long number)
+        {
+            using var _ = Recording.Part("LoadBatch", ProfileKind.Data);
+            return batches.MoveNext() ? (true, batches.Current.Batch, batches.Current.Samples) : (false, default!, 0);
+        }
         using var ahead = options.Workers > 0 ? new Prefetcher<(bool Is, TBatch Batch, int Samples)>(long.MaxValue, 1, options.Prefetch, Next) : null;
         long samples = begin.Samples;
         for (long b = 0; ; b++)

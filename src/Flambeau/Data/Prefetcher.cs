@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Flambeau.Diagnostics;
 
 namespace Flambeau.Data;
 
@@ -30,6 +31,7 @@ internal sealed class Prefetcher<T> : IDisposable
     /// <exception cref="Exception">What making it threw.</exception>
     public T Take(long number)
     {
+        using var _ = Recording.Part("WaitForBatch", ProfileKind.Data);
         lock (_lock)
         {
             (T Item, Exception? Error) made;

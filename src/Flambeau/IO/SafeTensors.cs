@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using Flambeau.Diagnostics;
 using Flambeau.Runtime;
 
 namespace Flambeau.IO;
@@ -21,6 +22,7 @@ public static class SafeTensors
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static unsafe TensorFile Load(string path)
     {
+        using var _ = Recording.Part("LoadSafeTensors", ProfileKind.Data);
         var map = Map(path);
         var header = HeaderOf(map, path, out long dataStart);
         var tensors = new OrderedDictionary<string, Tensor>(header.Entries.Count);
@@ -121,6 +123,7 @@ public static class SafeTensors
     /// <exception cref="FlambeauException">A name occurs twice or is <c>__metadata__</c>.</exception>
     public static void Save(string path, IEnumerable<(string Name, Tensor Value)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
+        using var _ = Recording.Part("SaveSafeTensors", ProfileKind.Data);
         var entries = tensors.OrderByDescending(t => t.Value.DType.Size).ThenBy(t => t.Name, StringComparer.Ordinal).ToList();
         CheckNames(path, entries);
         byte[] header = HeaderOf(entries, metadata);

@@ -1,3 +1,5 @@
+using Flambeau.Diagnostics;
+
 namespace Flambeau.NN;
 
 /// <summary>The modules that are running on this thread, outermost first: an error looks up where in the model it happened.</summary>
@@ -7,8 +9,17 @@ internal static class Calls
 
     [ThreadStatic] static List<Module>? t_running;
 
-    public static void Enter(Module module) => (t_running ??= []).Add(module);
-    public static void Leave() => t_running!.RemoveAt(t_running.Count - 1);
+    public static void Enter(Module module)
+    {
+        (t_running ??= []).Add(module);
+        if (Recording.Open is not null) Recording.Enter(module);
+    }
+
+    public static void Leave()
+    {
+        t_running!.RemoveAt(t_running.Count - 1);
+        if (Recording.Open is not null) Recording.Leave();
+    }
 
     /// <summary>True once the error tells its module: only the innermost call adds it.</summary>
     public static bool IsNoted(Exception e) => e.Data.Contains(Noted);

@@ -99,6 +99,7 @@ public abstract partial class Module
     /// <summary>Forgets all gradients (PyTorch: <c>zero_grad(set_to_none=True)</c>).</summary>
     public void ZeroGrad()
     {
+        using var _ = Diagnostics.Recording.Part("ZeroGrad", Diagnostics.ProfileKind.Optimizer);
         foreach (var p in Parameters()) p.Grad = null;
     }
 

@@ -1,3 +1,4 @@
+using Flambeau.Diagnostics;
 using Flambeau.Ops;
 using Flambeau.Transforms;
 
@@ -80,6 +81,7 @@ namespace Flambeau.Ops
     {
         public override string Name => "IndexSelect";
         public override bool IsDifferentiable(int operand) => operand == 0;
+        public override Cost CostOf(ReadOnlySpan<Tensor> x, Tensor y) => Cost.OfPicking(x[1], y);
         public override uint SavesFor(int operand) => 1u << 1;
 
         public override Tensor Run(ReadOnlySpan<Tensor> x)

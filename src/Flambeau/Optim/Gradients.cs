@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Diagnostics;
 using Flambeau.Runtime;
 
 namespace Flambeau.Optim;
@@ -18,6 +19,7 @@ public static class Gradients
     public static double ClipNorm(IEnumerable<Tensor> parameters, double maxNorm, double normType = 2, bool errorIfNonfinite = false)
     {
         if (!(maxNorm >= 0)) throw new FlambeauException($"ClipNorm: the largest norm must not be negative, got {maxNorm}");
+        using var scope = Recording.Part("ClipNorm", ProfileKind.Optimizer);
         using var _ = Autograd.NoGrad();
         var gradients = Of(parameters);
         double norm = Join(gradients, normType);

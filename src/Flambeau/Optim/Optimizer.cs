@@ -1,4 +1,5 @@
 using System.Text;
+using Flambeau.Diagnostics;
 
 namespace Flambeau.Optim;
 
@@ -56,6 +57,7 @@ public abstract class Optimizer
     /// <exception cref="FlambeauException">An option was set outside of its range; no parameter was changed.</exception>
     public void Step()
     {
+        using var scope = Recording.Part(Name, "Step", ProfileKind.Optimizer);
         using var _ = Autograd.NoGrad();
         foreach (var group in Groups) group.Validate(Name);
         try
@@ -78,6 +80,7 @@ public abstract class Optimizer
     /// <summary>Forgets all gradients (PyTorch: <c>zero_grad(set_to_none=True)</c>).</summary>
     public void ZeroGrad()
     {
+        using var _ = Recording.Part("ZeroGrad", ProfileKind.Optimizer);
         foreach (var group in Groups) foreach (var p in group.Parameters) p.Grad = null;
     }
 

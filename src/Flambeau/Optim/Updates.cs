@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Flambeau.Diagnostics;
 using Flambeau.Ops;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
@@ -91,6 +92,7 @@ internal sealed unsafe class Updates
     public void Run()
     {
         if (_count == 0) return;
+        using var scope = Recording.Update("Updates", Recording.Open is null ? 0 : Bytes(), _entries[0].P.DType);
         var job = new Job(this);
         int parts = checked((int)((_end + Part - 1) / Part));
         try
@@ -104,6 +106,16 @@ internal sealed unsafe class Updates
             Array.Clear(_entries, 0, _count);
             (_count, _end) = (0, 0);
         }
+    }
+
+    // parameters and states are read and written
+    long Bytes()
+    {
+        long bytes = 0;
+        foreach (ref readonly var e in _entries.AsSpan(0, _count))
+            foreach (var (t, times) in new[] { (e.P, 2), (e.G, 1), (e.A, 2), (e.B, 2), (e.C, 2) })
+                if (t is not null) bytes += times * t.Numel * t.DType.Size;
+        return bytes;
     }
 
     static void CountWrites(in Entry e)

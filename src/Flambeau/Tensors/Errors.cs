@@ -29,15 +29,19 @@ internal static class Errors
     }
 
     /// <summary>The first frame outside Flambeau, with its source line where the file is at hand. Costs a stack walk: only for errors and anomaly mode.</summary>
-    public static string? UserLine()
+    public static string? UserLine() => UserFrame() is not { } at ? null
+        : SourceLine(at.File, at.Line) is { } source ? $"{Path.GetFileName(at.File)}:{at.Line}: {source}" : $"{Path.GetFileName(at.File)}:{at.Line}";
+
+    /// <summary>As <see cref="UserLine"/>, without the text of the line: <c>Mlp.cs:31</c>.</summary>
+    public static string? UserPlace() => UserFrame() is { } at ? $"{Path.GetFileName(at.File)}:{at.Line}" : null;
+
+    static (string File, int Line)? UserFrame()
     {
-        foreach (var frame in new StackTrace(1, true).GetFrames())
+        foreach (var frame in new StackTrace(2, true).GetFrames())
         {
             var assembly = DiagnosticMethodInfo.Create(frame)?.DeclaringAssemblyName.Split(',')[0];
             if (assembly is null or "Flambeau" or "System.Private.CoreLib") continue;
-            if (frame.GetFileName() is not { } file || frame.GetFileLineNumber() == 0) return null;
-            var place = $"{Path.GetFileName(file)}:{frame.GetFileLineNumber()}";
-            return SourceLine(file, frame.GetFileLineNumber()) is { } source ? $"{place}: {source}" : place;
+            return frame.GetFileName() is { } file && frame.GetFileLineNumber() > 0 ? (file, frame.GetFileLineNumber()) : null;
         }
         return null;
     }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Flambeau.Diagnostics;
 using Flambeau.Runtime;
 
 namespace Flambeau;
@@ -50,6 +51,7 @@ public sealed partial class Tensor
         var to = shape ?? new Shape([data.Length]);
         if (to.Count != data.Length) throw Errors.Make("FromSpan", $"shape {to} has {to.Count} elements, the span {data.Length}");
         var y = Empty(to, DTypes.Of<T>());
+        using var _ = Recording.Copy("FromSpan", y);
         data.CopyTo(y.AsSpan<T>());
         return y;
     }
@@ -85,6 +87,7 @@ public sealed partial class Tensor
     public static unsafe Tensor Zeros(Shape shape, DType dtype)
     {
         var y = Empty(shape, dtype);
+        using var _ = Recording.Fill("Zeros", y);
         fixed (byte* p = y.Store!) NativeMemory.Clear(p, (nuint)(shape.Count * dtype.Size));
         return y;
     }
@@ -98,6 +101,7 @@ public sealed partial class Tensor
     public static unsafe Tensor Full(Shape shape, Scalar value, DType? dtype = null)
     {
         var y = Empty(shape, dtype ?? (value.Type == DType.Float64 ? DType.Float32 : value.Type));
+        using var _ = Recording.Fill("Full", y);
         if (Team.Pays(shape.Count)) Ops.Copy.Into(y, Wrap(value));
         else fixed (byte* p = y.Store!) Ops.Copy.Fill(p, y.DType, value, shape.Count);
         return y;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Flambeau.Diagnostics;
 using Flambeau.Runtime;
 using Flambeau.Transforms;
 
@@ -96,6 +97,7 @@ public sealed partial class Tensor : IDisposable
     internal Tensor Packed(DType type)
     {
         if (IsContiguous && DType == type) return this;
+        using var _ = Recording.Copy("Pack", this);
         var y = Empty(Shape, type);
         Ops.Copy.Into(y, this);
         return y;
@@ -128,7 +130,15 @@ public sealed partial class Tensor : IDisposable
 
     /// <summary>The only element, converted to <typeparamref name="T"/> (PyTorch: <c>x.item()</c>).</summary>
     /// <exception cref="FlambeauException">There is not exactly one element.</exception>
-    public T Item<T>() where T : unmanaged
+    public T Item<T>() where T : unmanaged => Recording.Open is null ? OnlyElement<T>() : RecordedItem<T>();
+
+    T RecordedItem<T>() where T : unmanaged
+    {
+        using var _ = Recording.Part("Item", ProfileKind.Operator);
+        return OnlyElement<T>();
+    }
+
+    T OnlyElement<T>() where T : unmanaged
     {
         if (Numel != 1) throw Errors.Make("Item", $"needs exactly one element, got {Numel}; index or reduce first", ("tensor", this));
         return DTypes.Of<T>() == DType ? Unsafe.ReadUnaligned<T>(ref Unsafe.Add(ref Concrete("Item").GetPinnableReference(), (nint)(Offset * DType.Size))) : ToArray<T>()[0];
@@ -140,6 +150,7 @@ public sealed partial class Tensor : IDisposable
     /// <summary>The elements in row-major order, converted to <typeparamref name="T"/>, as a new array.</summary>
     public unsafe T[] ToArray<T>() where T : unmanaged
     {
+        using var _ = Recording.Copy("ToArray", this);
         var result = new T[Numel];
         fixed (T* p = result) Ops.Copy.ToContiguous(this, DTypes.Of<T>(), p);
         return result;

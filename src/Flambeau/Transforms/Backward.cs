@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Flambeau.Diagnostics;
 using Flambeau.Ops;
 
 namespace Flambeau.Transforms;
@@ -27,6 +28,7 @@ internal sealed class BackwardPass
     /// <summary>Pulls <paramref name="gradients"/> of <paramref name="roots"/> back. With <paramref name="captured"/>, fills its values; else accumulates into leaves.</summary>
     public static void Run(Tensor[] roots, Tensor[] gradients, bool retain, bool create, Dictionary<AutogradMeta, Tensor?>? captured = null)
     {
+        using var scope = Recording.Part("Backward", ProfileKind.Backward);
         if (t_running == 0) Runtime.StoragePool.AtBackward();
         t_running++;
         var pass = t_spare ?? new();
@@ -108,6 +110,7 @@ internal sealed class BackwardPass
         if (node.IsBoundary) { node.Forget(); return; }
         if (!arrived || _captured is not null && !LeadsToCaptured(node)) { Starve(node); return; }
 
+        using var _ = Recording.Backward(node);
         bool disposable = Disposable(node);
         if (!_create && TryAddToWhole(node))
         {
@@ -250,6 +253,7 @@ internal sealed class BackwardPass
 
     void Flush(AutogradMeta leaf, Tensor g)
     {
+        using var _ = Recording.Part("AccumulateGrad", ProfileKind.Backward);
         bool seen = leaf.Hooks is not null;
         if (leaf.Hooks is { } hooks)
             foreach (var hook in hooks) g = hook(g) ?? g;

@@ -40,6 +40,7 @@ namespace Flambeau
         /// <summary>Applies the function.</summary>
         public Tensor[] Apply(params Tensor[] x)
         {
+            using var scope = Diagnostics.Recording.Operator(GetType().Name, x);
             Tensor[] y;
             using (Autograd.NoGrad()) y = Forward(x);
             if (y.Length == 0) throw Errors.Make(GetType().Name, "returned no tensor");

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Diagnostics;
 using Flambeau.Ops;
 using Flambeau.Runtime;
 
@@ -175,14 +176,14 @@ internal sealed class Node
         for (int i = 0; i < x.Length && i < 31; i++)
             if ((saves >> i & 1) != 0) _operands[i].Saved = new(x[i], this);
         if ((saves & Op.Output) != 0) _output = new(results[0], this);
-        if (Autograd.AnomalyMode && Errors.UserLine() is { } line) s_userLines.Add(this, line);
+        if ((Autograd.AnomalyMode ? Errors.UserLine() : Recording.Line) is { } line) s_userLines.Add(this, line);
     }
 
     AutogradMeta Produce(Tensor result, int output) => result.Meta = new() { Node = this, Output = output, NodeVersion = result.Version };
 
     public string Name => Op?.Name ?? "AccumulateGrad";
 
-    /// <summary>Where the operator was called; known in anomaly mode.</summary>
+    /// <summary>Where the operator was called; known in anomaly mode, and while a profile records lines.</summary>
     public string? UserLine => s_userLines.TryGetValue(this, out string? line) ? line : null;
 
     /// <summary>A sink's leaf.</summary>
@@ -324,6 +325,7 @@ internal static class Tape
     /// <summary>As the form with a delegate.</summary>
     public static Tensor InPlace<TWrite>(Tensor target, Op op, ReadOnlySpan<Tensor> operands, TWrite write) where TWrite : struct, IInPlaceWrite
     {
+        using var scope = Recording.InPlace(op, operands);
         bool record = GradMode.Enabled && (WantsAny(op, operands) || target.Meta is { NeedsGrad: true } || view(target)?.Root.Meta is { NeedsGrad: true });
         CheckWritable(target, op.Name, record);
         if (!record || !target.DType.IsFloatingPoint)

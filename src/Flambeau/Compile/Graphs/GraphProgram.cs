@@ -35,6 +35,9 @@ internal sealed class GraphProgram
         }
     }
 
+    /// <summary>True if input <paramref name="index"/> is read.</summary>
+    public bool Reads(int index) => Array.Exists(_order, n => _given.TryGetValue(n, out int given) && given == index);
+
     /// <summary>The outputs for operands of the shapes and types that the graph was traced with.</summary>
     public Tensor[] Run(Tensor[] x)
     {

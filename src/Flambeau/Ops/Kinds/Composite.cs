@@ -23,11 +23,12 @@ public static class Composite
     public static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
     {
         if (x.Length > MostOperands || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
+        using var _ = Diagnostics.Recording.Operator(name, x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
         var fused = Fused.Of(body, attributes, x, record);
         t_explained?.Add($"{name}\n{fused}");
         if (fused.Forward is null) return body(x);
-        return record ? new CompositeOp(name, body, fused, null, x.Length).Record(x) : fused.Run(name, x)[0];
+        return record ? new CompositeOp(name, body, fused, null, x.Length).Record(x) : fused.Run(x)[0];
     }
 
     /// <summary>What becomes of each composite that <paramref name="run"/> applies, as text: its graph, its passes over rows forward and backward, and why one of them is missing.</summary>
@@ -50,10 +51,11 @@ public static class Composite
     {
         // tensors of a transform are differentiated by whoever is in charge of them
         if (CompositeOp.IsAgain || !GradMode.Enabled || !Array.Exists(x, t => t.RequiresGrad) || Interpreter.InCharge(x) is not null) return body(x);
+        using var _ = Diagnostics.Recording.Operator(name, x);
         return new CompositeOp(name, body, null, generator, x.Length).Record(x);
     }
 
-    internal static Tensor[] Run(this Fused fused, string name, Tensor[] x) => Diagnostics.OperatorTimes.Run(name, fused.Forward!, x);
+    internal static Tensor[] Run(this Fused fused, Tensor[] x) => Diagnostics.Recording.Run(fused.Forward!, x);
 }
 
 /// <summary>One application of a composite on the tape.</summary>
@@ -76,7 +78,7 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, Fuse
     public Tensor Record(Tensor[] x)
     {
         if (fused is null) return Tape.Record(this, x, Run(x));
-        var results = fused.Run(name, x);
+        var results = fused.Run(x);
         var y = Tape.Record(this, x, results[0]);
         if (y.Meta?.Node is not { } node) return y;
         _statistics = new Saved[results.Length - 1];
@@ -113,7 +115,7 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, Fuse
         given[operands] = fused!.SavesResult ? node.Output() : given[0];
         for (int i = 0; i < _statistics.Length; i++) given[operands + 1 + i] = _statistics[i].Unpack(node, "row statistics");
         given[^1] = g;
-        var gradients = Diagnostics.OperatorTimes.Run(name + "Backward", backward, given);
+        var gradients = Diagnostics.Recording.Run(backward, given);
         for (int i = 0; i < gradients.Length; i++) node.Give(fused.Differentiated[i], gradients[i]);
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Flambeau.Diagnostics;
 using Flambeau.Kernels;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
@@ -60,6 +61,14 @@ internal sealed class ContractOp : MultilinearOp
         return y;
     }
 
+    // a multiplication and an addition for every element of the result and every step along the contracted indices
+    public override Cost CostOf(ReadOnlySpan<Tensor> x, Tensor y)
+    {
+        long operations = 2 * y.Numel;
+        foreach (char label in _order.Inner) operations *= x[0].Shape.Sizes[_left.IndexOf(label)];
+        return new(Cost.Of(x, y).Bytes, operations);
+    }
+
     Shape ResultShape(Tensor a, Tensor b)
     {
         for (int i = 0; i < _right.Length; i++)
@@ -116,6 +125,7 @@ internal sealed class ContractOp : MultilinearOp
     // the tensor with its indices in the order of the groups, row-major: what every group of has one stride in
     static Tensor Packed(Tensor x, string labels, string order)
     {
+        using var _ = Recording.Copy("Pack", x);
         var dims = order.Select(l => labels.IndexOf(l)).ToArray();
         var map = new PermuteOp(dims).Map(new(x.Shape, x.Strides, x.Offset));
         var packed = Tensor.Empty(map.Shape, x.DType);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Diagnostics;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
@@ -212,6 +213,7 @@ internal sealed class AssignOp : Op
     public static readonly AssignOp Instance = new();
     public override string Name => "Copy";
     public override bool IsDifferentiable(int operand) => operand == 1;
+    public override Cost CostOf(ReadOnlySpan<Tensor> x, Tensor y) => Cost.Of(x[1..], y);
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {

@@ -1,3 +1,4 @@
+using Flambeau.Diagnostics;
 using Flambeau.Transforms;
 
 namespace Flambeau.Ops;
@@ -42,11 +43,15 @@ internal abstract class Op
     /// </summary>
     public abstract Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size);
 
+    /// <summary>What an application cannot do without, for profiles.</summary>
+    public virtual Cost CostOf(ReadOnlySpan<Tensor> x, Tensor y) => Cost.Of(x, y);
+
     /// <summary>Applies the operator: whoever is in charge of the operands runs it, and the tape records it where a gradient can be asked for.</summary>
     public Tensor Apply(params ReadOnlySpan<Tensor> x)
     {
         var inCharge = Interpreter.InCharge(x);
-        var y = inCharge is not null ? inCharge.Bind(this, x) : Diagnostics.OperatorTimes.Enabled ? Diagnostics.OperatorTimes.Run(this, x) : Run(x);
+        if (inCharge is null && Recording.Open is not null) return Recording.Apply(this, x);
+        var y = inCharge is not null ? inCharge.Bind(this, x) : Run(x);
         return GradMode.Enabled ? Tape.Record(this, x, y) : y;
     }
 }
