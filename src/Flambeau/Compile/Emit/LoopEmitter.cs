@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Reflection.Emit;
 using System.Runtime.Intrinsics.X86;
+using Flambeau.Ops;
 
 namespace Flambeau.Compile.Emit;
 
@@ -10,16 +11,16 @@ namespace Flambeau.Compile.Emit;
 /// <code>
 /// for each row
 ///     what does not vary along the row; chains begin with their identity
-///     for (i = 0; i + Unroll·V ≤ n; i += Unroll·V)   Unroll vectors, one after the other
+///     for (i = 0; i + Unroll·V ≤ n; i += Unroll·V)   Unroll vectors, a few of them side by side
 ///     if (i &lt; n)                                     the same once more on padded copies of what is left
 ///     the chains are stored
 /// </code>
-/// A value that one operation uses stays on the evaluation stack; others have a local, reused when it is free: the JIT gives up on methods with too many.
+/// A load that one operation uses is part of it; other values have a local, reused when it is free: the JIT gives up on methods with too many.
 /// </summary>
 internal sealed unsafe class LoopEmitter
 {
     /// <summary>Bytes of the chains, and of an operand's padded copy.</summary>
-    public const int ChainBytes = 256;
+    public const int ChainBytes = ReductionOp.ChainBytes;
 
     const int LightBody = 6; // additions of a body that leaves room for chains in registers
 

@@ -69,6 +69,9 @@ internal abstract class ReductionOp(int[] dims, bool keepDim) : Op
     /// <summary>Joins the results of <paramref name="count"/> blocks of rows, <paramref name="n"/> elements each, in the fixed order; the result is left in the first.</summary>
     public abstract unsafe void Join(DType compute, byte* blocks, long count, long n);
 
+    /// <summary>Bytes of the chains that a row's elements go to in turn.</summary>
+    public const int ChainBytes = 256;
+
     /// <summary>Longer rows are cut into chunks of so many elements.</summary>
     public const long RowChunk = 32768;
 
@@ -147,7 +150,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
 {
     /// <summary>How many elements of a row are combined before the chunks are joined.</summary>
     public const int RowChunk = (int)ReductionOp.RowChunk;
-    const int ChainBytes = 256, Strip = 1024;
+    const int ChainBytes = ReductionOp.ChainBytes, Strip = 1024;
 
     public static Tensor Run(Tensor x, int[] dims, Shape shape, DType type)
     {
