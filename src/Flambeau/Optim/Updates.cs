@@ -16,7 +16,7 @@ namespace Flambeau.Optim;
 /// </remarks>
 internal sealed unsafe class Updates
 {
-    const int Part = 16384;    // elements
+    const int LargestPart = 16384, SmallestPart = 2048; // elements
     const int Overhead = 64;   // what a tensor costs beside its elements, in elements
     const int Alignment = 16;  // elements: cuts keep the alignment of a tensor's start
     const int Tile = 1024;     // elements converted at a time
@@ -35,7 +35,7 @@ internal sealed unsafe class Updates
     Entry[] _entries = [];
     double[] _coefficients = [];
     int _count, _known;
-    long _end;
+    long _end, _part;
     object? _owner;
     long _step;
 
@@ -93,11 +93,14 @@ internal sealed unsafe class Updates
     {
         if (_count == 0) return;
         using var scope = Recording.Update("Updates", Recording.Open is null ? 0 : Bytes(), _entries[0].P.DType);
+        bool shared = Team.Pays(Operations * _end);
+        // a few parts for each thread: none waits long for another's last
+        _part = shared ? Math.Clamp((_end / (4 * Team.Share) + Alignment - 1) / Alignment * Alignment, SmallestPart, LargestPart) : LargestPart;
         var job = new Job(this);
-        int parts = checked((int)((_end + Part - 1) / Part));
+        int parts = checked((int)((_end + _part - 1) / _part));
         try
         {
-            if (!Team.Pays(Operations * _end)) for (int i = 0; i < parts; i++) job.Run(i);
+            if (!shared) for (int i = 0; i < parts; i++) job.Run(i);
             else Team.Run(parts, ref job);
         }
         finally
@@ -135,7 +138,7 @@ internal sealed unsafe class Updates
 
     readonly struct Job(Updates updates) : IPart
     {
-        public void Run(int part) => updates.RunPart((long)part * Part, Math.Min((long)(part + 1) * Part, updates._end));
+        public void Run(int part) => updates.RunPart(part * updates._part, Math.Min((part + 1) * updates._part, updates._end));
     }
 
     void RunPart(long from, long to)

@@ -9,13 +9,15 @@ internal enum Access : byte
 {
     /// <summary>A vector from where the loop stands.</summary>
     Load,
+    /// <summary>The same of a row that all rows share.</summary>
+    Shared,
     /// <summary>One element of the row in every lane.</summary>
     Broadcast,
     /// <summary>A vector is written where the loop stands.</summary>
     Store,
     /// <summary>A vector where the loop stands is combined with another.</summary>
     Column,
-    /// <summary>256 bytes that a row's elements are combined into in turn: the chains of the fixed order of a row's reduction.</summary>
+    /// <summary>A row's elements are combined into one, in the fixed order of a reduction: in turn into 256 bytes of chains, which are joined at the row's end.</summary>
     Chains,
 }
 
@@ -29,7 +31,7 @@ internal sealed class LoopCode
 {
     readonly Dictionary<int, LaneNode> _values = [];
 
-    /// <summary>Loads and broadcasts first, then stores, columns and chains.</summary>
+    /// <summary>Loads, shared and broadcasts first, then stores, columns and chains.</summary>
     public required LoopOperand[] Operands { get; init; }
     /// <summary>Operand and node of everything written.</summary>
     public (int Operand, LaneNode Node)[] Writes { get; private set; } = [];
@@ -37,8 +39,11 @@ internal sealed class LoopCode
     public (int Operand, LaneNode Node)[] LastWrites { get; private set; } = [];
     /// <summary>Of chains, by operand: what they begin with.</summary>
     public Dictionary<int, LaneNode> Identities { get; } = [];
+    /// <summary>Of chains, by operand: how one, which the operand's number stands for, is joined with another, <see cref="Other"/>.</summary>
+    public Dictionary<int, LaneNode> Joins { get; } = [];
     public int Mask => Operands.Length;
     public int Column => Operands.Length + 1;
+    public int Other => Operands.Length + 2;
 
     /// <summary>False if the body branches on the values in its lanes.</summary>
     public static bool HasForm(Expr body) => !Expr.InOrder(body).Exists(e => e.Op is Opcode.Sin or Opcode.Cos or Opcode.Tan or Opcode.Fmod);
@@ -61,11 +66,13 @@ internal sealed class LoopCode
     /// <summary>The operands of <paramref name="loop"/> in the order of <see cref="Operands"/>.</summary>
     public static LoopOperand[] OperandsOf(Loop loop, RowValue[] values) =>
     [
-        .. loop.Loads.Select(v => new LoopOperand(values[v].Extent == Extent.Number || values[v].Extent == Extent.Row && loop.Over == Extent.Full ? Access.Broadcast : Access.Load, values[v].Type)),
+        .. loop.Loads.Select(v => new LoopOperand(AccessOf(values[v].Extent, loop.Over), values[v].Type)),
         .. loop.Stores.Select(v => new LoopOperand(Access.Store, values[v].Type)),
         .. loop.FoldColumns.Select(f => new LoopOperand(Access.Column, values[f.Result].Type)),
         .. loop.FoldRows.Select(f => new LoopOperand(Access.Chains, values[f.Result].Type)),
     ];
+
+    static Access AccessOf(Extent extent, Extent over) => extent == over ? Access.Load : extent == Extent.Column ? Access.Shared : Access.Broadcast;
 
     /// <summary>Reads <paramref name="loop"/> as lane operations, within a <see cref="LaneNode.Scope"/>.</summary>
     public static LoopCode Of(Loop loop, RowValue[] values, double[] constants)
@@ -89,6 +96,7 @@ internal sealed class LoopCode
         {
             LaneCode<P> chain = new(LaneNode.Input(operand)), x = Of<P>(fold.Operand, values, constants), identity = Expr.Read<LaneCode<P>>(fold.Op.Identity, []);
             Identities[operand] = identity.Node;
+            Joins[operand] = Combine<P>(fold.Op, chain, new(LaneNode.Input(Other))).Node;
             writes.Add((operand, Combine<P>(fold.Op, chain, x).Node));
             last.Add((operand++, Combine<P>(fold.Op, chain, LaneCode<P>.Select(new(LaneNode.Input(Mask)), x, identity)).Node));
         }

@@ -12,14 +12,15 @@ namespace Flambeau.Compile.Emit;
 /// for each row
 ///     what does not vary along the row; chains begin with their identity
 ///     for (i = 0; i + Unroll·V ≤ n; i += Unroll·V)   Unroll vectors, a few of them side by side
-///     if (i &lt; n)                                     the same once more on padded copies of what is left
-///     the chains are stored
+///     for (; i &lt; n; i += V)                          a vector by itself; the last reaches into the next row, which is written later
+///     the chains are joined by halving: chain j with chain j + C/2, then j + C/4, …
 /// </code>
+/// Where no next row is there to reach into, and in what all rows share, the rest of the row is worked on in padded copies.
 /// A load that one operation uses is part of it; other values have a local, reused when it is free: the JIT gives up on methods with too many.
 /// </summary>
 internal sealed unsafe class LoopEmitter
 {
-    /// <summary>Bytes of the chains, and of an operand's padded copy.</summary>
+    /// <summary>Bytes of an operand's chains, or of its padded copy: both are in the scratch memory that follows the operands.</summary>
     public const int ChainBytes = ReductionOp.ChainBytes;
 
     const int LightBody = 6; // additions of a body that leaves room for chains in registers
@@ -28,12 +29,13 @@ internal sealed unsafe class LoopEmitter
     readonly ILGenerator _il;
     readonly VectorCode _vector;
     readonly Type _element;
-    readonly int _unroll, _beside;      // vectors of the loop's body, and how many of them go side by side
+    readonly int _unroll;               // vectors of the loop's body
     readonly bool _chainsInRegisters;
     readonly LocalBuilder[] _at;        // of operands: where the row begins
-    readonly LocalBuilder _i, _rest, _pads;
+    readonly LocalBuilder[] _restAt;    // of operands: where it would begin if its rest, or the copy of that, followed
+    readonly LocalBuilder _i, _whole, _reach, _isInside, _pads; // elements that the body does; elements of whole vectors that cover the others; whether the row's rest is worked on in place
     readonly Dictionary<LaneNode, LocalBuilder> _invariants = [];
-    readonly LocalBuilder[][] _chains;  // of operands: a local for each vector of the unrolled body
+    readonly LocalBuilder[][] _chains;  // of operands: a local for each vector of chains
     readonly HashSet<LaneNode> _varying = [];
     readonly Stack<LocalBuilder> _free = [];
 
@@ -41,14 +43,16 @@ internal sealed unsafe class LoopEmitter
     Dictionary<LaneNode, int> _uses = [];
     readonly Dictionary<LaneNode, LocalBuilder[]> _held = [];
     int _part;          // its number in the unrolled body
-    bool _isPadded;
+    int _beside;        // how many go side by side
+    bool _isRest;
 
     LoopEmitter(LoopCode code, ILGenerator il, int width, Type element)
     {
         (_code, _il, _element) = (code, il, element);
         _vector = new(il, width, element);
         _at = Array.ConvertAll(code.Operands, _ => il.DeclareLocal(typeof(byte*)));
-        (_i, _rest, _pads) = (il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(byte*)));
+        _restAt = Array.ConvertAll(code.Operands, _ => il.DeclareLocal(typeof(byte*)));
+        (_i, _whole, _reach, _isInside, _pads) = (il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(bool)), il.DeclareLocal(typeof(byte*)));
         _chains = new LocalBuilder[code.Operands.Length][];
         foreach (var (_, node) in code.Writes.Concat(code.LastWrites)) Mark(node);
         int weight = Uses(code.Writes).Keys.Sum(n => n.Weight), vectors = ChainBytes / (width / 8), chains = code.Identities.Count * vectors, registers = width == 512 || Avx512F.VL.IsSupported ? 32 : 16;
@@ -70,11 +74,16 @@ internal sealed unsafe class LoopEmitter
         return function;
     }
 
+    int Step => _unroll * _vector.Count;
+
     void Write()
     {
         Label row = _il.DefineLabel(), done = _il.DefineLabel();
         for (int k = 0; k < _at.Length; k++) PointerTo(_at[k], k);
         PointerTo(_pads, _at.Length);
+        MultipleOf(Step, 0, _whole);
+        MultipleOf(_vector.Count, _vector.Count - 1, _reach);
+        ForShared(nameof(LaneMemory.Pad));
         _il.MarkLabel(row);
         _il.Emit(OpCodes.Ldarg_2);
         _il.Emit(OpCodes.Ldc_I8, 0L);
@@ -87,7 +96,19 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Starg_S, (byte)2);
         _il.Emit(OpCodes.Br, row);
         _il.MarkLabel(done);
+        ForShared(nameof(LaneMemory.Unpad));
         _il.Emit(OpCodes.Ret);
+    }
+
+    // (the row's elements + more) cut to a multiple of a power of two
+    void MultipleOf(int count, int more, LocalBuilder local)
+    {
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Ldc_I8, (long)more);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldc_I8, (long)-count);
+        _il.Emit(OpCodes.And);
+        _il.Emit(OpCodes.Stloc, local);
     }
 
     void WriteRow()
@@ -95,32 +116,37 @@ internal sealed unsafe class LoopEmitter
         WriteInvariants();
         BeginChains();
         Label body = _il.DefineLabel(), test = _il.DefineLabel(), end = _il.DefineLabel();
-        int step = _unroll * _vector.Count;
         _il.Emit(OpCodes.Ldc_I8, 0L);
         _il.Emit(OpCodes.Stloc, _i);
         _il.Emit(OpCodes.Br, test);
         _il.MarkLabel(body);
-        WriteVectors(_code.Writes, false);
-        _il.Emit(OpCodes.Ldloc, _i);
-        _il.Emit(OpCodes.Ldc_I8, (long)step);
-        _il.Emit(OpCodes.Add);
-        _il.Emit(OpCodes.Stloc, _i);
+        WriteVectors(_code.Writes, _unroll);
+        Advance(Step);
         _il.MarkLabel(test);
         _il.Emit(OpCodes.Ldloc, _i);
-        _il.Emit(OpCodes.Ldarg_3);
-        _il.Emit(OpCodes.Ldc_I8, (long)step);
-        _il.Emit(OpCodes.Sub);
-        _il.Emit(OpCodes.Ble, body);
-        _il.Emit(OpCodes.Ldarg_3);
-        _il.Emit(OpCodes.Ldloc, _i);
-        _il.Emit(OpCodes.Sub);
-        _il.Emit(OpCodes.Stloc, _rest);
-        _il.Emit(OpCodes.Ldloc, _rest);
-        _il.Emit(OpCodes.Ldc_I8, 0L);
-        _il.Emit(OpCodes.Ble, end);
+        _il.Emit(OpCodes.Ldloc, _whole);
+        _il.Emit(OpCodes.Blt, body);
+        IfNoRest(end);
+        if (_chainsInRegisters) MoveChains(toMemory: true);
         WriteRest();
+        if (_chainsInRegisters) MoveChains(toMemory: false);
         _il.MarkLabel(end);
-        StoreChains();
+        JoinChains();
+    }
+
+    void Advance(int elements)
+    {
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Ldc_I8, (long)elements);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Stloc, _i);
+    }
+
+    void IfNoRest(Label end)
+    {
+        _il.Emit(OpCodes.Ldloc, _whole);
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Beq, end);
     }
 
     // ---- once a row ----
@@ -164,33 +190,106 @@ internal sealed unsafe class LoopEmitter
         _vector.FromInteger();
     }
 
+    // ---- chains ----
+
     void BeginChains()
     {
         foreach (var (k, identity) in _code.Identities)
         {
-            if (_chainsInRegisters)
+            _chains[k] ??= [.. Enumerable.Range(0, ChainBytes / (_vector.Width / 8)).Select(_ => _il.DeclareLocal(_vector.Vector))];
+            for (int v = 0; v < _chains[k].Length; v++)
             {
-                _chains[k] ??= [.. Enumerable.Range(0, _unroll).Select(_ => _il.DeclareLocal(_vector.Vector))];
-                foreach (var chain in _chains[k]) { PushInvariant(identity); _il.Emit(OpCodes.Stloc, chain); }
-                continue;
+                PushInvariant(identity);
+                if (_chainsInRegisters) _il.Emit(OpCodes.Stloc, _chains[k][v]);
+                else { ChainAddress(k, v); _vector.Store(); }
             }
-            for (int at = 0; at < ChainBytes; at += _vector.Width / 8) { PushInvariant(identity); ChainAddress(k, at); _vector.Store(); }
         }
     }
 
-    void StoreChains()
+    void MoveChains(bool toMemory)
     {
-        if (!_chainsInRegisters) return;
         foreach (int k in _code.Identities.Keys)
-            for (int u = 0; u < _unroll; u++) { _il.Emit(OpCodes.Ldloc, _chains[k][u]); ChainAddress(k, u * _vector.Width / 8); _vector.Store(); }
+            for (int v = 0; v < _chains[k].Length; v++)
+            {
+                if (toMemory) _il.Emit(OpCodes.Ldloc, _chains[k][v]);
+                ChainAddress(k, v);
+                if (toMemory) _vector.Store();
+                else { _vector.Load(); _il.Emit(OpCodes.Stloc, _chains[k][v]); }
+            }
     }
 
-    void ChainAddress(int k, int offset)
+    void JoinChains()
     {
-        _il.Emit(OpCodes.Ldloc, _at[k]);
-        _il.Emit(OpCodes.Ldc_I4, offset);
+        if (!_chainsInRegisters) MoveChains(toMemory: false);
+        foreach (int k in _code.Identities.Keys)
+        {
+            var vector = _vector;
+            for (int half = _chains[k].Length / 2; half > 0; half /= 2)
+                for (int v = 0; v < half; v++)
+                {
+                    Join(vector, k, _chains[k][v], _chains[k][v + half]);
+                    _il.Emit(OpCodes.Stloc, _chains[k][v]);
+                }
+            var all = _chains[k][0];
+            for (int width = vector.Width; width > 128; width /= 2)
+            {
+                VectorCode wide = vector, narrow = new(_il, width / 2, _element);
+                LocalBuilder lower = _il.DeclareLocal(narrow.Vector), upper = _il.DeclareLocal(narrow.Vector);
+                foreach (var (part, name) in new[] { (lower, "GetLower"), (upper, "GetUpper") })
+                {
+                    _il.Emit(OpCodes.Ldloc, all);
+                    wide.Half(name);
+                    _il.Emit(OpCodes.Stloc, part);
+                }
+                Join(narrow, k, lower, upper);
+                _il.Emit(OpCodes.Stloc, all = lower);
+                vector = narrow;
+            }
+            var rotated = _il.DeclareLocal(vector.Vector);
+            for (int distance = vector.Count / 2; distance > 0; distance /= 2)
+            {
+                _il.Emit(OpCodes.Ldloc, all);
+                vector.Rotate(distance);
+                _il.Emit(OpCodes.Stloc, rotated);
+                Join(vector, k, all, rotated);
+                _il.Emit(OpCodes.Stloc, all);
+            }
+            _il.Emit(OpCodes.Ldloc, _at[k]);
+            _il.Emit(OpCodes.Ldloc, all);
+            vector.First();
+            _il.Emit(_element == typeof(double) ? OpCodes.Stind_R8 : OpCodes.Stind_R4);
+        }
+    }
+
+    // leaves the combination of two vectors of chains on the stack
+    void Join(VectorCode vector, int k, LocalBuilder x, LocalBuilder y)
+    {
+        var node = _code.Joins[k];
+        var made = new Dictionary<LaneNode, LocalBuilder>();
+        foreach (var step in InOrder([(k, node)]))
+        {
+            if (IsConstant(step) || step.Op == LaneOp.Input || step == node) continue;
+            vector.Emit(step, Push);
+            _il.Emit(OpCodes.Stloc, made[step] = _il.DeclareLocal(vector.Vector));
+        }
+        vector.Emit(node, Push);
+
+        void Push(LaneNode arg)
+        {
+            if (arg.Op == LaneOp.Input) _il.Emit(OpCodes.Ldloc, arg.Payload == k ? x : y);
+            else if (IsConstant(arg)) vector.Emit(arg, Push);
+            else _il.Emit(OpCodes.Ldloc, made[arg]);
+        }
+    }
+
+    void ChainAddress(int k, int vector)
+    {
+        Pad(k);
+        _il.Emit(OpCodes.Ldc_I4, vector * _vector.Width / 8);
         _il.Emit(OpCodes.Add);
     }
+
+    // ---- operands ----
 
     void PointerTo(LocalBuilder pointer, int k)
     {
@@ -217,11 +316,76 @@ internal sealed unsafe class LoopEmitter
 
     void WriteRest()
     {
-        for (int k = 0; k < _code.Operands.Length; k++)
-            if (_code.Operands[k].Access is Access.Load or Access.Column) Copy(k, nameof(LaneMemory.Pad));
-        WriteVectors(_code.LastWrites, true);
-        for (int k = 0; k < _code.Operands.Length; k++)
-            if (_code.Operands[k].Access is Access.Store or Access.Column) Copy(k, nameof(LaneMemory.Unpad));
+        IsInside();
+        Choose();
+        var vector = _il.DefineLabel();
+        _il.MarkLabel(vector);
+        _isRest = true;
+        WriteVectors(_code.LastWrites, 1);
+        _isRest = false;
+        Advance(_vector.Count);
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Blt, vector);
+        var done = _il.DefineLabel();
+        _il.Emit(OpCodes.Ldloc, _isInside);
+        _il.Emit(OpCodes.Brtrue, done);
+        foreach (int k in With(Access.Store)) Copy(k, nameof(LaneMemory.Unpad));
+        _il.MarkLabel(done);
+    }
+
+    // rows · elements reach as far as the row's vectors
+    void IsInside()
+    {
+        _il.Emit(OpCodes.Ldarg_2);
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Mul);
+        _il.Emit(OpCodes.Ldloc, _reach);
+        _il.Emit(OpCodes.Clt);
+        _il.Emit(OpCodes.Ldc_I4_0);
+        _il.Emit(OpCodes.Ceq);
+        _il.Emit(OpCodes.Stloc, _isInside);
+    }
+
+    // the row itself, or copies
+    void Choose()
+    {
+        Label copies = _il.DefineLabel(), chosen = _il.DefineLabel();
+        _il.Emit(OpCodes.Ldloc, _isInside);
+        _il.Emit(OpCodes.Brfalse, copies);
+        foreach (int k in With(Access.Load, Access.Store))
+        {
+            _il.Emit(OpCodes.Ldloc, _at[k]);
+            _il.Emit(OpCodes.Stloc, _restAt[k]);
+        }
+        _il.Emit(OpCodes.Br, chosen);
+        _il.MarkLabel(copies);
+        foreach (int k in With(Access.Load)) Copy(k, nameof(LaneMemory.Pad));
+        foreach (int k in With(Access.Load, Access.Store)) RestInCopy(k);
+        _il.MarkLabel(chosen);
+    }
+
+    // what all rows share is copied once
+    void ForShared(string method)
+    {
+        var end = _il.DefineLabel();
+        IfNoRest(end);
+        foreach (int k in method == nameof(LaneMemory.Pad) ? With(Access.Shared, Access.Column) : With(Access.Column))
+        {
+            Copy(k, method);
+            RestInCopy(k);
+        }
+        _il.MarkLabel(end);
+    }
+
+    IEnumerable<int> With(params Access[] accesses) => Enumerable.Range(0, _code.Operands.Length).Where(k => accesses.Contains(_code.Operands[k].Access));
+
+    void RestInCopy(int k)
+    {
+        Pad(k);
+        Elements(_whole, _code.Operands[k].Type.Size);
+        _il.Emit(OpCodes.Sub);
+        _il.Emit(OpCodes.Stloc, _restAt[k]);
     }
 
     // between the operand and its padded copy
@@ -229,47 +393,58 @@ internal sealed unsafe class LoopEmitter
     {
         bool fill = method == nameof(LaneMemory.Pad);
         int size = _code.Operands[k].Type.Size;
-        if (fill) ElementAddress(k, 0); else PadAddress(k, 0);
-        _il.Emit(OpCodes.Ldloc, _rest);
+        if (fill) Rest(); else Pad(k);
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Ldloc, _whole);
+        _il.Emit(OpCodes.Sub);
         _il.Emit(OpCodes.Ldc_I8, (long)size);
         _il.Emit(OpCodes.Mul);
-        if (fill) PadAddress(k, 0); else ElementAddress(k, 0);
-        if (fill) _il.Emit(OpCodes.Ldc_I8, (long)_unroll * _vector.Count * size);
+        if (fill) Pad(k); else Rest();
+        if (fill)
+        {
+            _il.Emit(OpCodes.Ldloc, _reach);
+            _il.Emit(OpCodes.Ldloc, _whole);
+            _il.Emit(OpCodes.Sub);
+            _il.Emit(OpCodes.Ldc_I8, (long)size);
+            _il.Emit(OpCodes.Mul);
+        }
         _il.Emit(OpCodes.Call, typeof(LaneMemory).GetMethod(method)!);
+
+        void Rest()
+        {
+            _il.Emit(OpCodes.Ldloc, _at[k]);
+            Elements(_whole, size);
+            _il.Emit(OpCodes.Add);
+        }
     }
 
-    void ElementAddress(int k, int element)
+    void Pad(int k)
     {
-        int size = _code.Operands[k].Type.Size;
-        _il.Emit(OpCodes.Ldloc, _at[k]);
-        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Ldloc, _pads);
+        _il.Emit(OpCodes.Ldc_I4, k * ChainBytes);
+        _il.Emit(OpCodes.Add);
+    }
+
+    // so many elements in bytes
+    void Elements(LocalBuilder count, int size)
+    {
+        _il.Emit(OpCodes.Ldloc, count);
         if (size > 1)
         {
             _il.Emit(OpCodes.Ldc_I8, (long)size);
             _il.Emit(OpCodes.Mul);
         }
         _il.Emit(OpCodes.Conv_I);
-        _il.Emit(OpCodes.Add);
-        if (element == 0) return;
-        _il.Emit(OpCodes.Ldc_I4, element * size);
-        _il.Emit(OpCodes.Add);
-    }
-
-    void PadAddress(int k, int element)
-    {
-        _il.Emit(OpCodes.Ldloc, _pads);
-        _il.Emit(OpCodes.Ldc_I4, k * ChainBytes + element * _code.Operands[k].Type.Size);
-        _il.Emit(OpCodes.Add);
     }
 
     // ---- vectors ----
 
     // A few vectors go side by side, operation by operation: one alone would wait for its own results, and the processor does not look far enough ahead to find the next.
-    void WriteVectors((int Operand, LaneNode Node)[] writes, bool padded)
+    void WriteVectors((int Operand, LaneNode Node)[] writes, int count)
     {
-        _isPadded = padded;
+        _beside = Math.Min(_beside, count);
         var order = Ordered(writes);
-        for (int first = 0; first < _unroll; first += _beside)
+        for (int first = 0; first < count; first += _beside)
         {
             _uses = Uses(writes);
             foreach (var (node, operand) in order)
@@ -384,7 +559,7 @@ internal sealed unsafe class LoopEmitter
         var operand = _code.Operands[k];
         if (operand.Access == Access.Chains)
         {
-            if (_chainsInRegisters) { _il.Emit(OpCodes.Ldloc, _chains[k][_part]); return; }
+            if (_chainsInRegisters && !_isRest) { _il.Emit(OpCodes.Ldloc, _chains[k][_part]); return; }
             ChainHere(k);
             _vector.Load();
             return;
@@ -404,7 +579,7 @@ internal sealed unsafe class LoopEmitter
         var operand = _code.Operands[k];
         if (operand.Access == Access.Chains)
         {
-            if (_chainsInRegisters) { _il.Emit(OpCodes.Stloc, _chains[k][_part]); return; }
+            if (_chainsInRegisters && !_isRest) { _il.Emit(OpCodes.Stloc, _chains[k][_part]); return; }
             ChainHere(k);
             _vector.Store();
             return;
@@ -421,14 +596,19 @@ internal sealed unsafe class LoopEmitter
 
     void Address(int k)
     {
-        if (_isPadded) PadAddress(k, _part * _vector.Count);
-        else ElementAddress(k, _part * _vector.Count);
+        int size = _code.Operands[k].Type.Size;
+        _il.Emit(OpCodes.Ldloc, (_isRest ? _restAt : _at)[k]);
+        Elements(_i, size);
+        _il.Emit(OpCodes.Add);
+        if (_part == 0) return;
+        _il.Emit(OpCodes.Ldc_I4, _part * _vector.Count * size);
+        _il.Emit(OpCodes.Add);
     }
 
     // the chains that the elements of this vector go to
     void ChainHere(int k)
     {
-        _il.Emit(OpCodes.Ldloc, _at[k]);
+        Pad(k);
         _il.Emit(OpCodes.Ldloc, _i);
         _il.Emit(OpCodes.Ldc_I8, (long)_vector.Size);
         _il.Emit(OpCodes.Mul);
@@ -454,9 +634,9 @@ internal sealed unsafe class LoopEmitter
     void InsideRow()
     {
         _vector.Indices();
-        _vector.Constant(_part * _vector.Count);
-        _vector.Add();
-        _il.Emit(OpCodes.Ldloc, _rest);
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Sub);
         _il.Emit(_element == typeof(double) ? OpCodes.Conv_R8 : OpCodes.Conv_R4);
         _vector.Create(_element);
         _vector.Less();

@@ -69,15 +69,8 @@ internal sealed class RowProgram
     public required int RowSlots { get; init; }
     /// <summary>How many columns all rows share: weights computed once, sums over rows.</summary>
     public required int SharedColumns { get; init; }
-    /// <summary>How a block of rows goes through <see cref="Body"/>. Rows of a few elements are worked on many at a time, which loops along rows cannot.</summary>
-    public RowPlan Plan
-    {
-        get
-        {
-            bool emits = Settings.CodeGeneration && Columns >= RowRunner.ShortRow;
-            return emits ? _loops ??= LoopPlanner.Plan(this) : _instructions ??= RowPlan.Interpreted(this);
-        }
-    }
+    /// <summary>How a block of rows goes through <see cref="Body"/>.</summary>
+    public RowPlan Plan => Settings.CodeGeneration ? _loops ??= LoopPlanner.Plan(this) : _instructions ??= RowPlan.Interpreted(this);
 
     RowPlan? _loops, _instructions;
 

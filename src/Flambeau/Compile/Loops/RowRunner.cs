@@ -12,7 +12,7 @@ namespace Flambeau.Compile.Loops;
 internal static unsafe class RowRunner
 {
     const int BlockBytes = 128 << 10; // what a block's values take: a share of the second-level cache
-    public const long ShortRow = 32;  // below this a row's fixed cost exceeds that of repeating what its elements share
+    const long ShortRow = 32;  // below this a row's fixed cost exceeds that of repeating what its elements share
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
     /// <summary>The outputs of <paramref name="program"/> for contiguous <paramref name="inputs"/> of the shapes that it was made for.</summary>
@@ -88,9 +88,9 @@ internal static unsafe class RowRunner
             long rowBytes = Math.Max(1, Plan.Slots) * p.Columns * 8;
             long most = Math.Clamp(BlockBytes / rowBytes, 1, Math.Max(1, to - from));
             long slot = (most * p.Columns * 8 + 63) / 64 * 64, slots = Plan.Slots + (p.Columns < ShortRow ? ElementwiseLoop.MaxOperands : 0);
-            long rowSlot = (most * 8 + 63) / 64 * 64, loops = LoopScratch(most);
+            long rowSlot = (most * 8 + 63) / 64 * 64, loops = LoopScratch();
             byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + p.RowSlots * rowSlot + loops);
-            var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, RowSlots = scratch + slots * slot, RowSlotBytes = rowSlot, Part = part, Most = most };
+            var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, RowSlots = scratch + slots * slot, RowSlotBytes = rowSlot, Part = part };
             block.Loops = block.RowSlots + p.RowSlots * rowSlot;
             foreach (var instruction in p.Body)
                 if (instruction is Instruction.FoldRows fold) fold.Op.Column(p.Values[fold.Result].Type, Partial(fold, part), Partial(fold, part), p.Columns, true);
@@ -104,12 +104,12 @@ internal static unsafe class RowRunner
             }
         }
 
-        // chains for every row, and a padded copy of each operand's last elements
-        readonly long LoopScratch(long rows)
+        // each operand's chains, or a padded copy of its last elements
+        readonly long LoopScratch()
         {
             long most = 0;
             foreach (object step in Plan.Steps)
-                if (step is Loop loop) most = Math.Max(most, (loop.FoldRows.Length * (rows + 1) + loop.OperandCount) * LoopEmitter.ChainBytes);
+                if (step is Loop loop) most = Math.Max(most, loop.OperandCount * LoopEmitter.ChainBytes);
             return most;
         }
 
@@ -146,7 +146,7 @@ internal static unsafe class RowRunner
     {
         public Job Job;
         public byte* Slots, RowSlots, Loops;
-        public long SlotBytes, RowSlotBytes, First, Count, Most;
+        public long SlotBytes, RowSlotBytes, First, Count;
         public int Part;
         public bool IsWhole; // outside the rows, where the program's own values hold
 
@@ -186,7 +186,7 @@ internal static unsafe class RowRunner
             }
         }
 
-        /// <summary>A compiled loop over the block; the chains of its reductions become numbers a row after it.</summary>
+        /// <summary>A compiled loop over the block.</summary>
         [SkipLocalsInit]
         public readonly void Run(Loop loop)
         {
@@ -196,18 +196,13 @@ internal static unsafe class RowRunner
             foreach (int v in loop.Loads) Add(At(v));
             foreach (int v in loop.Stores) Add(At(v));
             foreach (var fold in loop.FoldColumns) Add(new(Job.Partial(fold, Part), 0));
-            for (int f = 0; f < loop.FoldRows.Length; f++) Add(new(Chains(f), LoopEmitter.ChainBytes));
-            at[count] = Loops + loop.FoldRows.Length * (Most + 1) * LoopEmitter.ChainBytes;
+            foreach (var fold in loop.FoldRows) Add(At(fold.Result));
+            at[count] = Loops;
             var emitted = loop.Emitted ??= new(loop, Job.Plan.Values, Job.Program.Constants);
             long columns = Job.Program.Columns;
             if (loop.Over == Extent.Row) emitted.Function(at, steps, 1, Count);
             else if (loop.FoldRows.Length == 0 || columns <= ReductionOp.RowChunk) emitted.Function(at, steps, Count, columns);
-            else { RunLong(loop, emitted, at, steps); return; }
-            for (int f = 0; f < loop.FoldRows.Length; f++)
-            {
-                var fold = loop.FoldRows[f];
-                fold.Op.JoinChains(ValueOf(fold.Result).Type, Chains(f), Count, At(fold.Result).Start);
-            }
+            else RunLong(loop, emitted, at, steps);
 
             void Add(Lines lines)
             {
@@ -215,8 +210,6 @@ internal static unsafe class RowRunner
                 steps[k++] = lines.Step;
             }
         }
-
-        readonly byte* Chains(int fold) => Loops + fold * (Most + 1) * LoopEmitter.ChainBytes;
 
         // rows beyond a chunk: chunk by chunk, whose results are joined pairwise
         readonly void RunLong(Loop loop, EmittedLoop emitted, byte** at, long* steps)
@@ -226,6 +219,7 @@ internal static unsafe class RowRunner
             byte** from = stackalloc byte*[loop.OperandCount + 1];
             from[loop.OperandCount] = at[loop.OperandCount];
             long* shifted = stackalloc long[loop.OperandCount]; // numbers of columns count from the chunk's first
+            int folds = loop.OperandCount - loop.FoldRows.Length; // the first of them
             for (long row = 0; row < Count; row++)
             {
                 for (long chunk = 0; chunk < chunks; chunk++)
@@ -233,25 +227,19 @@ internal static unsafe class RowRunner
                     for (int k = 0; k < loop.OperandCount; k++)
                     {
                         var (access, type) = emitted.Operands[k];
-                        from[k] = at[k] + row * steps[k] + (access is Access.Broadcast or Access.Chains ? 0 : chunk * ReductionOp.RowChunk * type.Size);
+                        from[k] = access == Access.Chains ? results + ((k - folds) * chunks + chunk) * type.Size : at[k] + row * steps[k] + (access == Access.Broadcast ? 0 : chunk * ReductionOp.RowChunk * type.Size);
                         if (access != Access.Broadcast || type != DType.Int64) continue;
                         shifted[k] = *(long*)from[k] - chunk * ReductionOp.RowChunk;
                         from[k] = (byte*)(shifted + k);
                     }
                     emitted.Function(from, steps, 1, Math.Min(ReductionOp.RowChunk, columns - chunk * ReductionOp.RowChunk));
-                    for (int f = 0; f < loop.FoldRows.Length; f++)
-                    {
-                        var type = ValueOf(loop.FoldRows[f].Result).Type;
-                        loop.FoldRows[f].Op.JoinChains(type, from[loop.OperandCount - loop.FoldRows.Length + f], 1, results + (f * chunks + chunk) * type.Size);
-                    }
                 }
                 for (int f = 0; f < loop.FoldRows.Length; f++)
                 {
-                    var fold = loop.FoldRows[f];
-                    int size = ValueOf(fold.Result).Type.Size;
-                    fold.Op.Join(ValueOf(fold.Result).Type, results + f * chunks * size, chunks, 1);
-                    var to = At(fold.Result);
-                    Unsafe.CopyBlockUnaligned(to.Start + row * to.Step, results + f * chunks * size, (uint)size);
+                    var type = emitted.Operands[folds + f].Type;
+                    byte* chunked = results + f * chunks * type.Size;
+                    loop.FoldRows[f].Op.Join(type, chunked, chunks, 1);
+                    Unsafe.CopyBlockUnaligned(at[folds + f] + row * steps[folds + f], chunked, (uint)type.Size);
                 }
             }
         }

@@ -60,9 +60,6 @@ internal abstract class ReductionOp(int[] dims, bool keepDim) : Op
     /// <summary>What leaves the other side of the combination unchanged.</summary>
     public abstract Expr Identity { get; }
 
-    /// <summary>Joins the chains of <paramref name="count"/> rows, 256 bytes each, to one element a row: the end of <see cref="Row"/>.</summary>
-    public abstract unsafe void JoinChains(DType compute, byte* chains, long count, byte* results);
-
     /// <summary>acc ← acc ∘ x for <paramref name="n"/> elements; or (start) acc ← identity.</summary>
     public abstract unsafe void Column(DType compute, byte* acc, byte* x, long n, bool start);
 
@@ -98,7 +95,6 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims
 
     public override Expr Combination => TOp.Combine(Expr.Input(0), Expr.Input(1));
     public override Expr Identity => TOp.Identity<Expr>();
-    public override unsafe void JoinChains(DType compute, byte* chains, long count, byte* results) => ReduceLoop<TOp>.JoinChains(compute, chains, count, results);
     public override unsafe void Row(DType compute, byte* x, long n, byte* result) => ReduceLoop<TOp>.Row(compute, x, n, result);
     public override unsafe void Column(DType compute, byte* acc, byte* x, long n, bool start) => ReduceLoop<TOp>.Column(compute, acc, x, n, start);
     public override unsafe void Join(DType compute, byte* blocks, long count, long n) => ReduceLoop<TOp>.JoinPairwise(blocks, count, n, n, compute);
@@ -346,32 +342,15 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void JoinChains<L, T>(byte* chains, byte* result) where L : struct, ILanes<L> where T : unmanaged
     {
-        int bytes = L.Count * sizeof(T);
-        for (int half = ChainBytes / 2; half >= bytes; half /= 2)
+        int half = ChainBytes / 2, bytes = L.Count * sizeof(T);
+        for (; half >= bytes; half /= 2)
             for (int i = 0; i < half; i += bytes) L.Store(TOp.Combine(L.Load(chains + i), L.Load(chains + half + i)), chains + i);
+        for (; half >= 16; half /= 2)
+            for (int i = 0; i < half; i += 16) Lanes128<T>.Store(TOp.Combine(Lanes128<T>.Load(chains + i), Lanes128<T>.Load(chains + half + i)), chains + i);
         T* x = (T*)chains;
-        for (int half = L.Count / 2; half > 0; half /= 2)
+        for (half /= sizeof(T); half > 0; half /= 2)
             for (int i = 0; i < half; i++) JoinOne<T>(x + i, x + i + half);
         *(T*)result = *x;
-    }
-
-    /// <summary>The chains of <paramref name="count"/> rows, one after the other, become an element each.</summary>
-    public static void JoinChains(DType compute, byte* chains, long count, byte* results)
-    {
-        if (compute == DType.Float32) JoinChains<float>(chains, count, results);
-        else JoinChains<double>(chains, count, results);
-    }
-
-    static void JoinChains<T>(byte* chains, long count, byte* results) where T : unmanaged
-    {
-        if (Kernel.Width == 128) JoinAll<Lanes128<T>, T>(chains, count, results);
-        else JoinAll<Lanes256<T>, T>(chains, count, results);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    static void JoinAll<L, T>(byte* chains, long count, byte* results) where L : struct, ILanes<L> where T : unmanaged
-    {
-        for (long row = 0; row < count; row++) JoinChains<L, T>(chains + row * ChainBytes, results + row * sizeof(T));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
