@@ -100,7 +100,7 @@ public abstract partial class Module
     public void ZeroGrad()
     {
         using var _ = Diagnostics.Recording.Part("ZeroGrad", Diagnostics.ProfileKind.Optimizer);
-        foreach (var p in Parameters()) p.Grad = null;
+        foreach (var p in Parameters()) p.ForgetGrad();
     }
 
     // ---- printing ----

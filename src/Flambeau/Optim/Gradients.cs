@@ -74,7 +74,7 @@ public static class Gradients
     static List<Tensor> Of(IEnumerable<Tensor> parameters)
     {
         var gradients = new List<Tensor>();
-        foreach (var p in parameters) if (p.Grad is { } g) gradients.Add(g);
+        foreach (var p in parameters) if (p.Meta?.PassingGrad is { } g) gradients.Add(g);
         return gradients;
     }
 

@@ -64,7 +64,7 @@ public abstract class Optimizer
         {
             foreach (ref var slot in _slots.AsSpan())
             {
-                if (slot.Parameter.Grad is not { } g) continue;
+                if (slot.Parameter.Meta?.PassingGrad is not { } g) continue;
                 Update(slot.Group, slot.Parameter, g, slot.State ??= new(StateNames(slot.Group).Count), _updates);
                 // what may overlap is updated in turn
                 if (_sharesMemory) _updates.Run();
@@ -81,7 +81,7 @@ public abstract class Optimizer
     public void ZeroGrad()
     {
         using var _ = Recording.Part("ZeroGrad", ProfileKind.Optimizer);
-        foreach (var group in Groups) foreach (var p in group.Parameters) p.Grad = null;
+        foreach (var group in Groups) foreach (var p in group.Parameters) p.ForgetGrad();
     }
 
     /// <summary>One step of one parameter: adds its update, or makes it.</summary>

@@ -95,7 +95,7 @@ internal sealed unsafe class Updates
         using var scope = Recording.Update("Updates", Recording.Open is null ? 0 : Bytes(), _entries[0].P.DType);
         bool shared = Team.Pays(Operations * _end);
         // a few parts for each thread: none waits long for another's last
-        _part = shared ? Math.Clamp((_end / (4 * Team.Share) + Alignment - 1) / Alignment * Alignment, SmallestPart, LargestPart) : LargestPart;
+        _part = shared ? Math.Clamp((_end / (2 * Team.Share) + Alignment - 1) / Alignment * Alignment, SmallestPart, LargestPart) : LargestPart;
         var job = new Job(this);
         int parts = checked((int)((_end + _part - 1) / _part));
         try

@@ -160,6 +160,9 @@ public sealed partial class Tensor
         }
     }
 
+    /// <summary>Forgets the gradient; memory that only it used serves the next one.</summary>
+    internal void ForgetGrad() => Meta?.ForgetGrad();
+
     /// <summary>True for tensors that no recorded operator produced.</summary>
     public bool IsLeaf => Meta?.Node is null;
 

@@ -264,7 +264,11 @@ internal sealed class BackwardPass
         }
         lock (leaf)
         {
-            if (leaf.Grad is not { } old) leaf.Grad = _create ? g : Owned(g, seen);
+            if (leaf.PassingGrad is not { } old)
+            {
+                if (_create || seen || g.Level is not null) leaf.Grad = _create ? g : Owned(g, seen);
+                else leaf.SetUnseenGrad(Owned(g, seen));
+            }
             else if (_create || old.Level is not null || g.Level is not null) leaf.Grad = old + g;
             else { old.Add_(g); if (!seen) g.Discard(); }
         }

@@ -23,6 +23,7 @@ internal sealed class AutogradMeta
         public bool RequiresGrad, RetainGrad;
         public Node? Sink;
         public Tensor? Grad;
+        public int GradThread;
         public List<Func<Tensor, Tensor?>>? Hooks;
         public List<Action<Tensor>>? AfterAccumulate;
     }
@@ -33,7 +34,32 @@ internal sealed class AutogradMeta
     public bool RequiresGrad { get => _attached is { RequiresGrad: true }; set => Own.RequiresGrad = value; }
     /// <summary>A leaf's sink, made when first needed.</summary>
     public Node Sink => Own.Sink ??= new Node(this);
-    public Tensor? Grad { get => _attached?.Grad; set => Own.Grad = value; }
+    /// <summary>The gradient. Whoever asks for it may keep it.</summary>
+    public Tensor? Grad
+    {
+        get
+        {
+            if (_attached is null) return null;
+            _attached.GradThread = 0;
+            return _attached.Grad;
+        }
+        set => (Own.Grad, Own.GradThread) = (value, 0);
+    }
+
+    /// <summary>A gradient that nobody has asked for yet: until somebody does, <see cref="ForgetGrad"/> gives its memory to this thread's next results.</summary>
+    public void SetUnseenGrad(Tensor g) => (Own.Grad, Own.GradThread) = (g, Environment.CurrentManagedThreadId);
+
+    /// <summary>The gradient, for code that does not keep it.</summary>
+    public Tensor? PassingGrad => _attached is { Grad: { } g } && (_attached.GradThread == Environment.CurrentManagedThreadId || ReferenceEquals(Grad, g)) ? g : null;
+
+    public void ForgetGrad()
+    {
+        if (_attached is not { Grad: { } g }) return;
+        bool isUnseen = _attached.GradThread == Environment.CurrentManagedThreadId;
+        _attached.Grad = null;
+        if (isUnseen) g.Discard();
+    }
+
     public bool RetainGrad { get => _attached is { RetainGrad: true }; set => Own.RetainGrad = value; }
     public List<Func<Tensor, Tensor?>>? Hooks { get => _attached?.Hooks; set => Own.Hooks = value; }
     /// <summary>Of a leaf: called once its gradient of a backward pass is complete.</summary>

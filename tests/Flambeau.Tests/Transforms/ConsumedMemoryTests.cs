@@ -1,3 +1,6 @@
+using Flambeau.NN;
+using Flambeau.Optim;
+
 namespace Flambeau.Tests.Transforms;
 
 /// <summary>A backward pass reuses the memory of gradients that it consumed. What user code has seen or asked for is never among it.</summary>
@@ -20,6 +23,75 @@ public class ConsumedMemoryTests
         var before = seen.ToArray<float>();
         Overwrite();
         Assert.Equal(before, seen.ToArray<float>());
+    }
+
+    sealed class Weight(Tensor w) : Module
+    {
+        public Tensor W { get; } = w;
+    }
+
+    [Fact]
+    public void A_gradient_that_was_asked_for_stays_when_it_is_forgotten()
+    {
+        var x = Leaf(10);
+        var sgd = new SGD([x], learningRate: 0.01);
+        Tensor? first = null;
+        for (int i = 0; i < 3; i++)
+        {
+            (x * x).Exp().Sum().Backward();
+            if (i == 1) first = x.Grad;
+            sgd.Step();
+            sgd.ZeroGrad();
+            Assert.Null(x.Grad);
+        }
+        Stays(first!);
+    }
+
+    [Fact]
+    public void A_view_of_a_gradient_stays_when_it_is_forgotten()
+    {
+        var x = Leaf(11);
+        (x * x).Exp().Sum().Backward();
+        var row = x.Grad![2];
+        new Weight(x).ZeroGrad();
+        Stays(row);
+    }
+
+    [Fact]
+    public void A_gradient_that_an_action_saw_stays_when_it_is_forgotten()
+    {
+        var x = Leaf(12);
+        Tensor? seen = null;
+        x.RegisterPostAccumulateGradHook(g => seen = g);
+        (x * x).Exp().Sum().Backward();
+        new SGD([x], learningRate: 0.01).ZeroGrad();
+        Stays(seen!);
+    }
+
+    [Fact]
+    public void Another_threads_step_keeps_its_gradients()
+    {
+        var x = Leaf(13);
+        (x * x).Exp().Sum().Backward();
+        Tensor? seen = null;
+        var thread = new Thread(() => { seen = x.Meta!.PassingGrad; });
+        thread.Start();
+        thread.Join();
+        new SGD([x], learningRate: 0.01).ZeroGrad();
+        Stays(seen!);
+    }
+
+    [Fact]
+    public void The_memory_of_a_gradient_that_nobody_asked_for_is_given_back()
+    {
+        var x = Leaf(14);
+        (x * x).Exp().Sum().Backward();
+        var memory = x.Meta!.PassingGrad!.Store!;
+        var sgd = new SGD([x], learningRate: 0.01);
+        sgd.Step();
+        Assert.False(memory.IsReleased);
+        sgd.ZeroGrad();
+        Assert.True(memory.IsReleased);
     }
 
     [Fact]
