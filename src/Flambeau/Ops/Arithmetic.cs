@@ -217,11 +217,11 @@ namespace Flambeau
             /// <summary>Sign in place (PyTorch: <c>sign_</c>).</summary>
             public Tensor Sign_() => Elementwise.InPlace<Sign>(x);
             /// <summary>x + value · y · z (PyTorch: <c>addcmul</c>).</summary>
-            public Tensor AddCMul(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCMul>(x, Scaled(nameof(AddCMul), x, y, z, value), z);
+            public Tensor AddCMul(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCMul>(x, Scaled(nameof(AddCMul), x, y, z, value), z).To(Promote.ResultType([x, y, z]));
             /// <summary>x ← x + value · y · z in place (PyTorch: <c>addcmul_</c>).</summary>
             public Tensor AddCMul_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCMul>(x, Scaled(nameof(AddCMul_), x, y, z, value), z);
             /// <summary>x + value · y ÷ z (PyTorch: <c>addcdiv</c>).</summary>
-            public Tensor AddCDiv(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCDiv>(x, Scaled(nameof(AddCDiv), x, Divided(nameof(AddCDiv), y, z), z, value), z);
+            public Tensor AddCDiv(Tensor y, Tensor z, Scalar? value = null) => Elementwise.Apply<AddCDiv>(x, Scaled(nameof(AddCDiv), x, Divided(nameof(AddCDiv), y, z), z, value), z).To(Promote.ResultType([x, y, z]));
             /// <summary>x ← x + value · y ÷ z in place (PyTorch: <c>addcdiv_</c>).</summary>
             public Tensor AddCDiv_(Tensor y, Tensor z, Scalar? value = null) => Elementwise.InPlace<AddCDiv>(x, Scaled(nameof(AddCDiv_), x, Divided(nameof(AddCDiv_), y, z), z, value), z);
             /// <summary>x + weight · (end − x) (PyTorch: <c>lerp</c>).</summary>
@@ -234,12 +234,12 @@ namespace Flambeau
             public Tensor Lerp_(Tensor end, Tensor weight) => Elementwise.InPlace<Lerp>(x, end, weight);
         }
 
-        // value · y in the type of the result: in y's own it could overflow or lose digits
+        // value · y in the type that is computed in: in y's own, or a half result's, it could overflow or lose digits
         static Tensor Scaled(string name, Tensor x, Tensor y, Tensor z, Scalar? value)
         {
             if (value is not { } v) return y;
             var type = Promote.ResultType([x, y, z]);
-            if (type.IsFloatingPoint) return y.To(type) * v;
+            if (type.IsFloatingPoint) return y.To(type.Size == 2 ? DType.Float32 : type) * v;
             if (type == DType.Bool) return y * (v.ToDouble() != 0);
             if (v.Type != DType.Float64) return y.To(type) * v;
             // whole numbers stay whole: a fractional factor would change the type behind the user's back

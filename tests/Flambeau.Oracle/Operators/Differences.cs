@@ -42,6 +42,7 @@ internal static class Differences
 
         // ---- values ----
         new(["Silu", "Gelu", "Gelu by tanh", "Mish", "Hardswish"], Difference.Value, (c, k) => double.IsNegativeInfinity(At(c, 0, k)) && k.Ours == 0 && double.IsNaN(k.Theirs), "the limit at −∞ is 0; PyTorch computes −∞ · 0"),
+        new(["Gelu"], Difference.Value, (c, k) => double.IsPositiveInfinity(At(c, 0, k)) && double.IsPositiveInfinity(k.Ours) && double.IsNaN(k.Theirs), "the limit at ∞ is ∞; with lanes of 512 bits PyTorch computes NaN"),
         new(["Softsign"], Difference.Value, (c, k) => double.IsInfinity(At(c, 0, k)) && Math.Abs(k.Ours) == 1 && double.IsNaN(k.Theirs), "the limits at ±∞ are ±1; PyTorch computes ∞ / ∞"),
         new(["Sign"], Difference.Value, (c, k) => double.IsNaN(At(c, 0, k)) && double.IsNaN(k.Ours), "NaN has no sign: it shows, as in NumPy"),
         new(["Remainder", "Fmod"], Difference.Value, (c, k) => double.IsNaN(k.Theirs) && Math.Abs(At(c, 0, k) / At(c, 1, k)) > 1 / Types.Epsilon(DType.Float32), "remainders are exact at any quotient"),
@@ -64,6 +65,9 @@ internal static class Differences
         new(["Acosh", "Atanh", "Asin", "Acos"], Difference.Gradient, (c, k) => c.Operands[0].Values[k.Element] is var x && Math.Abs(k.Ours - k.Theirs) <= 8 * Types.Epsilon(DType.Float64) / Math.Abs(1 - x * x) * Math.Abs(k.Ours),
             "1 − x² cancels near the pole: PyTorch squares, and rounds, before it subtracts"),
         new(["Sinc"], Difference.Gradient, (c, k) => Math.Abs(k.Ours - k.Theirs) <= 16 * Types.Epsilon(DType.Float64) / Math.Abs(c.Operands[0].Values[k.Element]), "πx · cos πx − sin πx cancels near 0, in PyTorch before it divides by πx²"),
+        new(["CrossEntropy of probabilities"], Difference.Gradient, (c, k) => k.Operand == 0 && c.Operands[0].Layout == Layout.Expanded && c.Operands[0].Values.Length == 1
+            && Math.Abs(k.Ours - k.Theirs) <= 16 * Types.Epsilon(c.Operands[0].Type) * c.Operands[0].Shape.Aggregate(1L, (n, size) => n * size),
+            "of equal logits the gradients add up to 0 but for the rounding of each"),
         new(["GroupNorm"], Difference.Gradient, (c, k) => k.Operand == 1 && c.Operands[0].Shape.Contains(0) && k.Ours == 0 && double.IsNaN(k.Theirs), "the sum over no elements is 0; PyTorch multiplies it by the NaN of their deviation"),
         new(["Pow a number"], Difference.Gradient, (c, k) => c.Number is { Category: DType.Bool, Value: 0 } && c.Operands[0].Values[k.Element] == 0 && k.Ours == 0 && double.IsNaN(k.Theirs), "x⁰ is constant; PyTorch knows it of 0, not of false"),
     ];

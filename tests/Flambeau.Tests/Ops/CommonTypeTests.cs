@@ -65,6 +65,16 @@ public class CommonTypeTests
     }
 
     [Fact]
+    public void The_factor_of_AddCDiv_does_not_overflow_half_precision()
+    {
+        static Tensor Half(float value) => Tensor.FromArray(new[] { value }).To(DType.Float16);
+        Tensor x = Half(49984), y = Half(-65504), z = Half(1024);
+        float expected = (float)(System.Half)(49984 + 5 * -65504f / 1024);
+        Assert.Equal((DType.Float16, expected), (x.AddCDiv(y, z, 5).DType, x.AddCDiv(y, z, 5).Item<float>()));
+        Assert.Equal(expected, x.AddCDiv_(y, z, 5).Item<float>());
+    }
+
+    [Fact]
     public void AddCDiv_of_whole_numbers_is_refused() =>
         Assert.Contains("Float32", Assert.Throws<FlambeauException>(() => Tensor.FromArray(new[] { 1f }).AddCDiv(Tensor.FromArray(new[] { 3L }), Tensor.FromArray(new[] { 2L }))).Message);
 
