@@ -79,6 +79,12 @@ internal static unsafe class Copy
             long start = (long)part * Chunk, end = Math.Min(start + Chunk, Count);
             bool flatTarget = Strided.IsFlat(Sizes, TargetStrides), flatSource = Strided.IsFlat(Sizes, SourceStrides);
             int to = TargetType.Size, from = SourceType.Size;
+            if (flatTarget && flatSource && TargetType == SourceType && Streaming.Suits(Count * to))
+            {
+                Streaming.Copy(Source + start * from, Target + start * to, (end - start) * to);
+                Streaming.End();
+                return;
+            }
             if (flatTarget && flatSource)
             {
                 Conversion.Run(SourceType, Source + start * from, TargetType, Target + start * to, end - start);
