@@ -4,7 +4,7 @@ using Flambeau.Scalars;
 
 namespace Flambeau.Compile.Emit;
 
-/// <summary>What emitted loops read and write in types narrower than their lanes, and the last elements of a row. A width and a lane type each; emitted code calls them and the JIT inlines the vectors' ones.</summary>
+/// <summary>What emitted loops read and write in types narrower than their lanes. A width and a lane type each; emitted code calls them and the JIT inlines the vectors' ones.</summary>
 internal static unsafe class LaneMemory
 {
     /// <summary>Four bytes a lane of zero-extended bytes.</summary>
@@ -51,15 +51,4 @@ internal static unsafe class LaneMemory
     public static void StoreMask(Vector256<double> mask, byte* p) => Lanes256<double>.StoreMask(new(mask), p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreMask(Vector512<double> mask, byte* p) => Lanes512<double>.StoreMask(new(mask), p);
-
-    /// <summary>Fills <paramref name="to"/> with the <paramref name="bytes"/> at <paramref name="from"/>, repeated: real elements, so that no lane computes on what nobody wrote.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Pad(byte* from, long bytes, byte* to, long whole)
-    {
-        for (long at = 0; at < whole; at += bytes) Unsafe.CopyBlockUnaligned(to + at, from, (uint)Math.Min(bytes, whole - at));
-    }
-
-    /// <summary>Copies the elements that are a row's last.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Unpad(byte* from, long bytes, byte* to) => Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);
 }

@@ -34,6 +34,7 @@ internal sealed unsafe class LoopEmitter
     readonly LocalBuilder[] _at;        // of operands: where the row begins
     readonly LocalBuilder[] _restAt;    // of operands: where it would begin if its rest, or the copy of that, followed
     readonly LocalBuilder _i, _whole, _reach, _isInside, _pads; // elements that the body does; elements of whole vectors that cover the others; whether the row's rest is worked on in place
+    readonly LocalBuilder _row, _pad, _j; // of a copy
     readonly Dictionary<LaneNode, LocalBuilder> _invariants = [];
     readonly LocalBuilder[][] _chains;  // of operands: a local for each vector of chains
     readonly HashSet<LaneNode> _varying = [];
@@ -53,6 +54,7 @@ internal sealed unsafe class LoopEmitter
         _at = Array.ConvertAll(code.Operands, _ => il.DeclareLocal(typeof(byte*)));
         _restAt = Array.ConvertAll(code.Operands, _ => il.DeclareLocal(typeof(byte*)));
         (_i, _whole, _reach, _isInside, _pads) = (il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(bool)), il.DeclareLocal(typeof(byte*)));
+        (_row, _pad, _j) = (il.DeclareLocal(typeof(byte*)), il.DeclareLocal(typeof(byte*)), il.DeclareLocal(typeof(long)));
         _chains = new LocalBuilder[code.Operands.Length][];
         foreach (var (_, node) in code.Writes.Concat(code.LastWrites)) Mark(node);
         int weight = Uses(code.Writes).Keys.Sum(n => n.Weight), vectors = ChainBytes / (width / 8), chains = code.Identities.Count * vectors, registers = width == 512 || Avx512F.VL.IsSupported ? 32 : 16;
@@ -83,7 +85,7 @@ internal sealed unsafe class LoopEmitter
         PointerTo(_pads, _at.Length);
         MultipleOf(Step, 0, _whole);
         MultipleOf(_vector.Count, _vector.Count - 1, _reach);
-        ForShared(nameof(LaneMemory.Pad));
+        ForShared(fill: true);
         _il.MarkLabel(row);
         _il.Emit(OpCodes.Ldarg_2);
         _il.Emit(OpCodes.Ldc_I8, 0L);
@@ -96,7 +98,7 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Starg_S, (byte)2);
         _il.Emit(OpCodes.Br, row);
         _il.MarkLabel(done);
-        ForShared(nameof(LaneMemory.Unpad));
+        ForShared(fill: false);
         _il.Emit(OpCodes.Ret);
     }
 
@@ -127,9 +129,9 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Ldloc, _whole);
         _il.Emit(OpCodes.Blt, body);
         IfNoRest(end);
-        if (_chainsInRegisters) MoveChains(toMemory: true);
+        if (_chainsInRegisters) foreach (int k in _code.Identities.Keys) MoveChains(k, toMemory: true);
         WriteRest();
-        if (_chainsInRegisters) MoveChains(toMemory: false);
+        if (_chainsInRegisters) foreach (int k in _code.Identities.Keys) MoveChains(k, toMemory: false);
         _il.MarkLabel(end);
         JoinChains();
     }
@@ -206,23 +208,22 @@ internal sealed unsafe class LoopEmitter
         }
     }
 
-    void MoveChains(bool toMemory)
+    void MoveChains(int k, bool toMemory)
     {
-        foreach (int k in _code.Identities.Keys)
-            for (int v = 0; v < _chains[k].Length; v++)
-            {
-                if (toMemory) _il.Emit(OpCodes.Ldloc, _chains[k][v]);
-                ChainAddress(k, v);
-                if (toMemory) _vector.Store();
-                else { _vector.Load(); _il.Emit(OpCodes.Stloc, _chains[k][v]); }
-            }
+        for (int v = 0; v < _chains[k].Length; v++)
+        {
+            if (toMemory) _il.Emit(OpCodes.Ldloc, _chains[k][v]);
+            ChainAddress(k, v);
+            if (toMemory) _vector.Store();
+            else { _vector.Load(); _il.Emit(OpCodes.Stloc, _chains[k][v]); }
+        }
     }
 
     void JoinChains()
     {
-        if (!_chainsInRegisters) MoveChains(toMemory: false);
         foreach (int k in _code.Identities.Keys)
         {
+            if (!_chainsInRegisters) MoveChains(k, toMemory: false);
             var vector = _vector;
             for (int half = _chains[k].Length / 2; half > 0; half /= 2)
                 for (int v = 0; v < half; v++)
@@ -330,7 +331,7 @@ internal sealed unsafe class LoopEmitter
         var done = _il.DefineLabel();
         _il.Emit(OpCodes.Ldloc, _isInside);
         _il.Emit(OpCodes.Brtrue, done);
-        foreach (int k in With(Access.Store)) Copy(k, nameof(LaneMemory.Unpad));
+        foreach (int k in With(Access.Store)) Copy(k, fill: false);
         _il.MarkLabel(done);
     }
 
@@ -360,19 +361,19 @@ internal sealed unsafe class LoopEmitter
         }
         _il.Emit(OpCodes.Br, chosen);
         _il.MarkLabel(copies);
-        foreach (int k in With(Access.Load)) Copy(k, nameof(LaneMemory.Pad));
+        foreach (int k in With(Access.Load)) Copy(k, fill: true);
         foreach (int k in With(Access.Load, Access.Store)) RestInCopy(k);
         _il.MarkLabel(chosen);
     }
 
     // what all rows share is copied once
-    void ForShared(string method)
+    void ForShared(bool fill)
     {
         var end = _il.DefineLabel();
         IfNoRest(end);
-        foreach (int k in method == nameof(LaneMemory.Pad) ? With(Access.Shared, Access.Column) : With(Access.Column))
+        foreach (int k in fill ? With(Access.Shared, Access.Column) : With(Access.Column))
         {
-            Copy(k, method);
+            Copy(k, fill);
             RestInCopy(k);
         }
         _il.MarkLabel(end);
@@ -388,34 +389,57 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Stloc, _restAt[k]);
     }
 
-    // between the operand and its padded copy
-    void Copy(int k, string method)
+    // Between the operand and its padded copy, which is filled up with an element of the row: no lane computes on what nobody wrote. Element by element: a call would have all vectors wait in memory, in the loops too.
+    void Copy(int k, bool fill)
     {
-        bool fill = method == nameof(LaneMemory.Pad);
         int size = _code.Operands[k].Type.Size;
-        if (fill) Rest(); else Pad(k);
-        _il.Emit(OpCodes.Ldarg_3);
-        _il.Emit(OpCodes.Ldloc, _whole);
-        _il.Emit(OpCodes.Sub);
-        _il.Emit(OpCodes.Ldc_I8, (long)size);
-        _il.Emit(OpCodes.Mul);
-        if (fill) Pad(k); else Rest();
-        if (fill)
-        {
-            _il.Emit(OpCodes.Ldloc, _reach);
-            _il.Emit(OpCodes.Ldloc, _whole);
-            _il.Emit(OpCodes.Sub);
-            _il.Emit(OpCodes.Ldc_I8, (long)size);
-            _il.Emit(OpCodes.Mul);
-        }
-        _il.Emit(OpCodes.Call, typeof(LaneMemory).GetMethod(method)!);
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        Elements(_whole, size);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Stloc, _row);
+        Pad(k);
+        _il.Emit(OpCodes.Stloc, _pad);
+        _il.Emit(OpCodes.Ldc_I8, 0L);
+        _il.Emit(OpCodes.Stloc, _j);
+        var (from, to) = fill ? (_row, _pad) : (_pad, _row);
+        Elementwise(() => _il.Emit(OpCodes.Ldarg_3), from, to, size, repeat: false);
+        if (fill) Elementwise(() => _il.Emit(OpCodes.Ldloc, _reach), from, to, size, repeat: true);
+    }
 
-        void Rest()
+    // for (; j < end - whole; j++) to[j] = from[repeat ? 0 : j]
+    void Elementwise(Action end, LocalBuilder from, LocalBuilder to, int size, bool repeat)
+    {
+        Label body = _il.DefineLabel(), test = _il.DefineLabel();
+        _il.Emit(OpCodes.Br, test);
+        _il.MarkLabel(body);
+        _il.Emit(OpCodes.Ldloc, to);
+        Elements(_j, size);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldloc, from);
+        if (!repeat)
         {
-            _il.Emit(OpCodes.Ldloc, _at[k]);
-            Elements(_whole, size);
+            Elements(_j, size);
             _il.Emit(OpCodes.Add);
         }
+        var (load, store) = size switch
+        {
+            1 => (OpCodes.Ldind_U1, OpCodes.Stind_I1),
+            2 => (OpCodes.Ldind_U2, OpCodes.Stind_I2),
+            4 => (OpCodes.Ldind_I4, OpCodes.Stind_I4),
+            _ => (OpCodes.Ldind_I8, OpCodes.Stind_I8),
+        };
+        _il.Emit(load);
+        _il.Emit(store);
+        _il.Emit(OpCodes.Ldloc, _j);
+        _il.Emit(OpCodes.Ldc_I8, 1L);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Stloc, _j);
+        _il.MarkLabel(test);
+        _il.Emit(OpCodes.Ldloc, _j);
+        end();
+        _il.Emit(OpCodes.Ldloc, _whole);
+        _il.Emit(OpCodes.Sub);
+        _il.Emit(OpCodes.Blt, body);
     }
 
     void Pad(int k)
