@@ -26,7 +26,7 @@ public class CompositeTests
     static string Explain(Func<Tensor[], Tensor> body, object attributes, params Tensor[] x) => Assert.Single(Composite.Explain(() => Composite.Apply("it", body, attributes, x)));
 
     // forward the bits of the body; gradients, which the compiler may regroup, the bits of the same graph operator by operator, and the body's to rounding
-    static void SameBits(string what, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
+    internal static void SameBits(string what, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
     {
         var (y, gradients) = Run(body, x);
         var (fused, fusedGradients) = Run(t => Composite.Apply(what, body, attributes, t), x);
