@@ -250,6 +250,16 @@ public class CompositeTests
         finally { Kernel.Width = before; }
     }
 
+    [Fact]
+    public void Numbers_that_are_part_of_the_code_tell_loops_apart()
+    {
+        var x = Tensor.RandN([3, 50], generator: new Generator(9));
+        SameBits("doubled", t => (t[0] * 2).Exp(), 0, x);
+        SameBits("halved", t => (t[0] * 0.5).Exp(), 0, x);
+        SameBits("one more", t => (t[0] + 1).Tanh(), 0, x);
+        SameBits("two more", t => (t[0] + 2).Tanh(), 0, x);
+    }
+
     // a row's last vector reaches into the next row, and where there is none into a copy
     [Theory, InlineData(128), InlineData(256), InlineData(512)]
     public void Rows_of_every_length_have_the_bits_of_their_operators(int width)

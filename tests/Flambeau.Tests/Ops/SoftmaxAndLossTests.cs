@@ -206,4 +206,22 @@ public class SoftmaxAndLossTests
         k.Mul_(2);
         Assert.Contains("ScaledDotProductAttention", Assert.Throws<FlambeauException>(() => y.Backward()).Message);
     }
+
+    // on values whose variance is of its size
+    [Fact]
+    public void Norms_add_the_epsilon_that_is_documented()
+    {
+        double[] values = [1e-3, -2e-3, 3e-3, 0.5e-3];
+        double mean = values.Average(), variance = values.Average(v => (v - mean) * (v - mean)), square = values.Average(v => v * v);
+        var x = Tensor.FromArray(values).View(1, 4);
+        void Are(Func<double, double> expected, Tensor y)
+        {
+            for (int i = 0; i < values.Length; i++) Assert.Equal(expected(values[i]), y.ToArray<double>()[i], 1e-12);
+        }
+        Are(v => (v - mean) / Math.Sqrt(variance + 1e-5), x.LayerNorm(1));
+        Are(v => (v - mean) / Math.Sqrt(variance + 1e-5), new Flambeau.NN.LayerNorm(Shape.Of([4]), dtype: DType.Float64).Call(x));
+        Are(v => (v - mean) / Math.Sqrt(variance + 1e-5), x.GroupNorm(1));
+        Are(v => v / Math.Sqrt(square + 1e-6), x.RmsNorm());
+        Are(v => v / Math.Sqrt(square + 1e-6), new Flambeau.NN.RMSNorm(4, dtype: DType.Float64).Call(x));
+    }
 }
