@@ -95,10 +95,15 @@ internal static unsafe class StoragePool
     static nint NewBlock(long bytes)
     {
         uint offset = bytes >= Page * 256 ? Interlocked.Add(ref s_stagger, 576) % Page / 64 * 64 : 0;
-        return (nint)NativeMemory.AlignedAlloc((nuint)bytes + offset, bytes >= Page * 256 ? Page : 64u) + (nint)offset;
+        nuint size = (nuint)bytes + offset;
+        var block = (nint)NativeMemory.AlignedAlloc(size, (nuint)AlignmentOf(bytes));
+        if (HugePages.Suit(bytes)) HugePages.Ask(block, size);
+        return block + (nint)offset;
     }
 
-    static void DeleteBlock(nint block, long bytes) => NativeMemory.AlignedFree((void*)(bytes >= Page * 256 ? block / Page * Page : block));
+    static int AlignmentOf(long bytes) => HugePages.Suit(bytes) ? HugePages.Size : bytes >= Page * 256 ? Page : 64;
+
+    static void DeleteBlock(nint block, long bytes) => NativeMemory.AlignedFree((void*)(block / AlignmentOf(bytes) * AlignmentOf(bytes)));
 
     // A new block was needed while others lie unused: what was longest without use goes back to the system, so that sizes of the past (initialization, another batch) do not add up.
     static void GiveBack()
