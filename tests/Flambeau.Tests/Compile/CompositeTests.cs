@@ -3,6 +3,7 @@ using Flambeau.Ops;
 namespace Flambeau.Tests.Compile;
 
 /// <summary>A composite in one pass over rows has the bits of its operators one by one.</summary>
+[Collection(nameof(CompositeTests))] // settings are the process's: what counts loops does not run meanwhile
 public class CompositeTests
 {
     internal static (Tensor Y, Tensor?[] Gradients) Run(Func<Tensor[], Tensor> f, Tensor[] x)
