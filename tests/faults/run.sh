@@ -10,16 +10,17 @@ die() { echo "faults: $*" >&2; exit 2; }
 
 # ---- the table: one array a column, edits as lines of key and text ----
 
-names=() whys=() files=() tests=() edits=()
+names=() whys=() files=() callers=() tests=() edits=()
 
 read_table() {
     local key text n=-1
     while read -r key text || [[ -n $key ]]; do
         case $key in
             '' | '#'*) ;;
-            fault) n=$((n + 1)); names[n]=$text whys[n]='' files[n]='' tests[n]='' edits[n]='' ;;
+            fault) n=$((n + 1)); names[n]=$text whys[n]='' files[n]='' callers[n]='' tests[n]='' edits[n]='' ;;
             why) whys[n]=$text ;;
             file) files[n]=$text ;;
+            callers) callers[n]=$text ;;
             tests) tests[n]=$text ;;
             below | - | +) edits[n]+="$key $text"$'\n' ;;
             *) die "faults.txt: \"$key\" is no key" ;;
@@ -60,9 +61,9 @@ plant() {
 # builds a project of the copy; a fault may leave a warning behind
 build() { dotnet build "$copy/$1" -c Release "${@:2}" -p:RunAnalyzers=false -p:GenerateDocumentationFile=false -p:TreatWarningsAsErrors=false -v quiet > "$copy.log" 2>&1; }
 
-# builds the one project that a file belongs to and puts it beside the tests
+# builds a project by itself and puts it beside the tests
 rebuild() {
-    build "src/$1" --no-restore --no-dependencies && cp "$copy/src/$1/bin/Release/net10.0/$1.dll" "$out"
+    build "$1" --no-restore --no-dependencies && { [[ $copy/$1/bin/Release/net10.0 -ef $out ]] || cp "$copy/$1/bin/Release/net10.0/${1##*/}.dll" "$out"; }
 }
 
 # runs the named classes, or everything; sets verdict to the first test that failed, or to nothing
@@ -99,19 +100,24 @@ copy_sources() {
 
 # false if the fault went unnoticed; verdict says by what it was noticed
 try() {
-    local path=$copy/${files[$1]} project=${files[$1]#src/} classes=()
-    project=${project%%/*}
-    cp "$path" "$copy.source" && cp "$out/$project.dll" "$copy.dll" || die "${names[$1]}: ${files[$1]} is not there"
+    local path=$copy/${files[$1]} source=${files[$1]#src/} project projects classes=()
+    projects=("src/${source%%/*}" ${callers[$1]})
+    cp "$path" "$copy.source" || die "${names[$1]}: ${files[$1]} is not there"
+    for project in "${projects[@]}"; do cp "$out/${project##*/}.dll" "$copy.${project##*/}" || die "${names[$1]}: $project is no project that the tests use"; done
     plant "$1"
     $everything || read -ra classes <<< "${tests[$1]}"
-    if rebuild "$project"; then
+    verdict=
+    for project in "${projects[@]}"; do rebuild "$project" || { cat "$copy.log"; verdict='DOES NOT COMPILE'; break; }; done
+    if [[ -z $verdict ]]; then
         run_tests "${classes[@]}"
         [[ -n $verdict ]] || verdict="SURVIVED ${classes[*]:-all tests}: ${whys[$1]}"
-    else
-        cat "$copy.log"
-        verdict='DOES NOT COMPILE'
     fi
-    cp "$copy.source" "$path" && cp "$copy.dll" "$out/$project.dll"
+    cp "$copy.source" "$path"
+    # also where it was built: the next build of the tests takes it from there
+    for project in "${projects[@]}"; do
+        cp "$copy.${project##*/}" "$out/${project##*/}.dll"
+        cp "$copy.${project##*/}" "$copy/$project/bin/Release/net10.0/${project##*/}.dll"
+    done
     [[ $verdict != SURVIVED* && $verdict != DOES* ]]
 }
 

@@ -3,6 +3,7 @@ using Flambeau.Ops;
 namespace Flambeau.Tests.Compile;
 
 /// <summary>A composite in one pass over rows has the bits of its operators one by one.</summary>
+[Collection(nameof(CompositeTests))] // settings are the process's: what counts loops does not run meanwhile
 public class CompositeTests
 {
     internal static (Tensor Y, Tensor?[] Gradients) Run(Func<Tensor[], Tensor> f, Tensor[] x)
@@ -151,6 +152,42 @@ public class CompositeTests
         Same(x.Abs().Pow(3) * x.Mean(-1, true), Power(x, 3), "3");
         var longer = Tensor.RandN([4, 10]);
         Same(longer.Abs().Pow(3) * longer.Mean(-1, true), Power(longer, 3), "another size");
+    }
+
+    [Fact]
+    public void Reductions_of_a_square_over_other_dimensions_are_others()
+    {
+        var x = Tensor.RandN([7, 7], generator: new Generator(14));
+        SameBits("sums", t => t[0].Sum(0) * 2 + t[0].Sum(1), 0, x);
+        SameBits("largest", t => t[0].Amax(0) - t[0].Amax(1), 0, x);
+    }
+
+    // one after the other: what was compiled for the first may not serve the second
+    [Fact]
+    public void What_wants_a_gradient_has_programs_of_its_own()
+    {
+        static Tensor Body(Tensor[] t) => (t[0] * t[1]).Softmax(-1) * t[0];
+        var g = new Generator(15);
+        Tensor[] x = [Tensor.RandN([3, 9], DType.Float64, g), Tensor.RandN([9], DType.Float64, g)];
+        for (int pair = 0; pair < 16; pair++)
+            foreach (int wanted in new[] { pair % 4, pair / 4 }) // bit i: operand i
+            {
+                (Tensor Y, Tensor?[] Gradients) Of(Func<Tensor[], Tensor> f)
+                {
+                    Tensor[] leaves = [.. x.Select((t, i) => (wanted >> i & 1) != 0 ? t.Clone().RequiresGrad_() : t.Clone())];
+                    var y = f(leaves);
+                    if (y.RequiresGrad) y.Square().Sum().Backward();
+                    return (y, Array.ConvertAll(leaves, t => t.Grad));
+                }
+                var (body, fused) = (Of(Body), Of(t => Composite.Apply("it", Body, pair, t)));
+                Same(body.Y.Detach(), fused.Y.Detach(), "it");
+                Assert.Equal(wanted != 0, fused.Y.RequiresGrad);
+                for (int i = 0; i < 2; i++)
+                {
+                    Assert.Equal((wanted >> i & 1) != 0, fused.Gradients[i] is not null);
+                    if (body.Gradients[i] is { } gradient) Near(gradient, fused.Gradients[i]!, $"gradient of operand {i}");
+                }
+            }
     }
 
     [Fact]

@@ -5,6 +5,7 @@ namespace Flambeau.Tests.Compile;
 /// <summary>
 /// Each rule of the rewriter where its condition holds, and next to that where it just does not: gradients agree with those of the body, operator by operator, and what the rule does shows in the graph.
 /// </summary>
+[Collection(nameof(CompositeTests))]
 public class RewriteTests
 {
     static readonly Generator s_random = new(17);
