@@ -43,9 +43,23 @@ public sealed class Sequential : Module<Tensor, Tensor>, IReadOnlyList<Module<Te
     /// <inheritdoc/>
     protected override Tensor Forward(Tensor x)
     {
-        foreach (var (_, module) in _modules) x = module.Call(x);
+        bool isOurs = false; // x: what lies between two modules that keep nothing is dead once the second has run
+        foreach (var (_, module) in _modules)
+        {
+            bool keepsNothing = module.KeepsNothing;
+            var y = module.Call(x);
+            if (!ReferenceEquals(x, y))
+            {
+                if (isOurs && keepsNothing) x.Abandon();
+                isOurs = true;
+            }
+            isOurs &= keepsNothing;
+            x = y;
+        }
         return x;
     }
+
+    internal override bool KeepsNothing => base.KeepsNothing && _modules.TrueForAll(m => m.Module.KeepsNothing);
 
     internal override IEnumerable<TensorSlot> OwnTensors() => [];
     internal override IEnumerable<ChildSlot> OwnChildren() => _modules.Select(m => new ChildSlot(m.Name, m.Module));

@@ -14,6 +14,13 @@ public abstract class Module<TIn, TOut> : Module
     /// <summary>The computation. Call it through <see cref="Call"/>.</summary>
     protected abstract TOut Forward(TIn x);
 
+    /// <summary>True if a call leaves neither its input nor its output with anybody else: the framework's own modules without hooks.</summary>
+    internal virtual bool KeepsNothing => _before is null && _after is null && _isOurs;
+    readonly bool _isOurs;
+
+    /// <summary>A module.</summary>
+    protected Module() => _isOurs = GetType().Assembly == typeof(Module).Assembly;
+
     /// <summary>Runs the module: hooks before, <see cref="Forward"/>, hooks after.</summary>
     /// <exception cref="FlambeauException">As thrown inside, with the path of the module it happened in.</exception>
     public TOut Call(TIn x)

@@ -17,8 +17,10 @@ internal sealed unsafe class Storage
     /// <summary>Counts in-place writes: a saved tensor whose version moved is not what was saved.</summary>
     public int Version;
 
-    // who needs it: exact and guarded by the pool's lock for pooled storage; for managed memory whether there were one, two or more handles, and whether it was saved or may have been seen
+    // Who needs it: exact and guarded by the pool's lock for pooled storage. For managed memory whether there were one, two or more handles, and how often it is saved, or Never.
     internal int Handles, Tape;
+    const int Never = int.MinValue; // others may have seen it or save it: the collector's
+    bool _isAbandoned;
     internal readonly int SizeClass = -1;
 
     Storage(object memory, int handles) => (_memory, Handles) = (memory, handles);
@@ -71,7 +73,26 @@ internal sealed unsafe class Storage
     /// <summary>Of managed memory: whoever may need it, on any thread, it is the collector's.</summary>
     internal void NeverReuse()
     {
-        if (!IsPooled && Tape == 0) Tape = 1;
+        if (!IsPooled && Tape != Never) Tape = Never;
+    }
+
+    /// <summary>Of managed memory that one thread's operator made: the tape saves it.</summary>
+    internal void Save()
+    {
+        if (Tape >= 0) Tape++;
+    }
+
+    /// <summary>A saved tensor is consumed.</summary>
+    internal void Unsave()
+    {
+        if (!IsPooled && Tape > 0 && --Tape == 0 && _isAbandoned) Recycle();
+    }
+
+    /// <summary>The only handle is dead and nobody else has seen it: the memory goes back, now or when the tape is through with it.</summary>
+    internal void Abandon()
+    {
+        _isAbandoned = true;
+        Recycle();
     }
 
     /// <summary>Of two handles that there ever were to managed memory, one is dead: true if that leaves the other alone.</summary>

@@ -123,6 +123,13 @@ public sealed partial class Tensor : IDisposable
         else if (!_hasHeir) Store?.Recycle();
     }
 
+    /// <summary>As <see cref="Discard"/>, where the tape may have saved the tensor: small memory goes back once that is consumed.</summary>
+    internal void Abandon()
+    {
+        if (_watch is not null) StoragePool.Drop(_watch);
+        else if (!_hasHeir) Store?.Abandon();
+    }
+
     /// <summary>Leaves small memory to the only other handle that there ever was, as this one is dead; false if there is not exactly one.</summary>
     internal bool TryBequeath() => _hasHeir = Store!.LoseOneOfTwo();
 

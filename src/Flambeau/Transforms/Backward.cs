@@ -120,6 +120,8 @@ internal sealed class BackwardPass
             return;
         }
         var given = Pull(node);
+        // a saved tensor may itself be a gradient
+        foreach (var g in given) if (g?.Store is { Tape: > 0, IsPooled: false } store) store.NeverReuse();
         if (!_retain) node.Release();
         if (Autograd.AnomalyMode) CheckFinite(node, given);
         if (node.Op!.ShowsGradients)

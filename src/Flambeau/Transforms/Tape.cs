@@ -66,6 +66,14 @@ internal sealed class AutogradMeta
     public List<Action<Tensor>>? AfterAccumulate { get => _attached?.AfterAccumulate; set => Own.AfterAccumulate = value; }
 
     public bool NeedsGrad => Node is not null || RequiresGrad;
+
+    /// <summary>Of a tensor written in place: a gradient that was asked for is that of the new value. Hooks stay with the value that they were registered on.</summary>
+    public void Inherit(AutogradMeta? before)
+    {
+        if (before?._attached is not { } attached || !attached.RetainGrad && attached.Grad is null) return;
+        (RetainGrad, Grad) = (attached.RetainGrad, attached.Grad);
+        (attached.RetainGrad, attached.Grad) = (false, null);
+    }
 }
 
 /// <summary>A view remembers its base and the way there, so that an in-place write through it becomes an operator on the base.</summary>
@@ -115,7 +123,8 @@ internal readonly struct Saved
         if (x.Store is not { } store) return; // a tensor of a transform
         _version = store.Version;
         if (store.IsPooled) _kept = new Held(x, holder);
-        else store.NeverReuse();
+        else if (x.Meta is { Node: not null }) store.Save();
+        else store.NeverReuse(); // several callers may share it
     }
 
     Storage? Store => _kept is Tensor x ? x.Store : ((Held)_kept!).Store;
@@ -138,6 +147,7 @@ internal readonly struct Saved
     public void Release()
     {
         if (_kept is Held held) StoragePool.Drop(held.Watch);
+        else if (_kept is Tensor { Store: { } store }) store.Unsave();
     }
 }
 
@@ -360,6 +370,21 @@ internal static class Tape
             target.Store!.Version++;
             return target;
         }
+        if (target.View is null && !SavesTarget(op, operands))
+        {
+            // nothing needs the old value: the tensor itself becomes the result
+            write.Write(target, operands);
+            target.Store!.Version++;
+            if (!WantsAny(op, operands))
+            {
+                target.Meta = null;
+                return target;
+            }
+            var old = target.Meta;
+            _ = new Node(op, operands, target);
+            target.Meta!.Inherit(old);
+            return target;
+        }
         var before = target.Alias();
         if (target.Meta is { NeedsGrad: true })
         {
@@ -383,7 +408,7 @@ internal static class Tape
         static ViewOf? view(Tensor t) => t.View;
     }
 
-    static bool SavesTarget(Op op, Tensor[] x)
+    static bool SavesTarget(Op op, ReadOnlySpan<Tensor> x)
     {
         for (int i = 0; i < x.Length; i++) if (Wants(op, i, x[i]) && (op.SavesFor(i) & 1) != 0) return true;
         return false;
@@ -399,8 +424,9 @@ internal static class Tape
 
     static void Adopt(Tensor target, AutogradMeta meta)
     {
-        target.Meta ??= new();
-        (target.Meta.Node, target.Meta.Output, target.Meta.NodeVersion) = (meta.Node, meta.Output, target.Version);
+        meta.NodeVersion = target.Version;
+        meta.Inherit(target.Meta);
+        target.Meta = meta;
     }
 
     static void WriteThrough(Tensor target, ViewOf view, Tensor after)

@@ -293,6 +293,29 @@ public class AutogradTests
         for (int i = 0; i < 4; i++) Assert.Equal(alone[i], together[i]);
     }
 
+    // with a number the old value is not needed, with a tensor that wants a gradient it is
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_write_in_place_has_the_gradient_of_its_twin_and_hooks_see_the_value_they_were_registered_on(bool needsOldValue)
+    {
+        var x = Tensor.FromArray([1.0, 2, 3]).RequiresGrad_();
+        var w = Tensor.FromArray([4.0, 5, 6]).RequiresGrad_();
+        double[] before = [], after = [];
+        var y = x * 2;
+        y.RetainGrad();
+        y.RegisterHook(g => { before = Values(g); return null; });
+        if (needsOldValue) y.Mul_(w);
+        else y.Mul_(7);
+        y.RegisterHook(g => { after = Values(g); return null; });
+        (y * 10).Sum().Backward();
+        Assert.Equal(needsOldValue ? [40, 50, 60] : [70, 70, 70], before);
+        Assert.Equal([10, 10, 10], after);
+        Assert.Equal([10, 10, 10], Values(y.Grad)); // PyTorch: of the value that it has now
+        Assert.Equal(needsOldValue ? [80, 100, 120] : [140, 140, 140], Values(x.Grad));
+        if (needsOldValue) Assert.Equal([20, 40, 60], Values(w.Grad));
+    }
+
     [Fact]
     public void Two_threads_accumulate_into_shared_leaves()
     {

@@ -14,6 +14,18 @@ internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : 
 
     public static void Multiply(in Product<T> x)
     {
+        // the larger operand is walked through once
+        if (x.M <= x.N || x.M <= M.Rows || x.BCol != 1 || !Tame(x.BRow)) Columns(x);
+        else
+            for (long i = 0; i < x.M; i += M.Rows)
+            {
+                long at = Math.Min(i, x.M - M.Rows);
+                Columns(x.Part(at, at + M.Rows, 0, x.N));
+            }
+    }
+
+    static void Columns(in Product<T> x)
+    {
         long n = x.N, j = 0;
         int width = M.Lanes * M.Vectors;
         for (; j + width <= n; j += width) Column(x, j, M.Vectors);

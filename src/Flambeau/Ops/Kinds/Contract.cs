@@ -15,13 +15,19 @@ internal sealed class ContractOp : MultilinearOp
     static readonly ConcurrentDictionary<(string, string, string), ContractOp> s_known = new();
 
     readonly string _left, _right, _result;
-    readonly IndexOrder _order;
+    readonly Roles _leftRoles, _rightRoles, _resultRoles; // batch, rows, contracted; batch, contracted, columns; batch, rows, columns
     ContractOp? _gradient0, _gradient1;
 
     ContractOp(string left, string right, string result)
     {
         (_left, _right, _result) = (left, right, result);
-        _order = new(left, right, result);
+        string batch = new([.. result.Where(l => left.Contains(l) && right.Contains(l))]);
+        string rows = new([.. result.Where(l => left.Contains(l) && !right.Contains(l))]);
+        string columns = new([.. result.Where(l => !left.Contains(l) && right.Contains(l))]);
+        string inner = new([.. left.Where(l => right.Contains(l) && !result.Contains(l))]);
+        _leftRoles = Roles.Of(left, batch, rows, inner);
+        _rightRoles = Roles.Of(right, batch, inner, columns);
+        _resultRoles = Roles.Of(result, batch, rows, columns);
     }
 
     /// <summary>The contraction of these labels; one object for all its uses.</summary>
@@ -56,7 +62,7 @@ internal sealed class ContractOp : MultilinearOp
         var compute = ElementwiseOp.ComputeType(type);
         Tensor a = x[0].DType == compute ? x[0] : x[0].Packed(compute), b = x[1].DType == compute ? x[1] : x[1].Packed(compute);
         var target = y.DType == compute ? y : Tensor.Empty(shape, compute);
-        Multiply(a, b, target, _order, compute);
+        Multiply(a, b, target, compute);
         if (!ReferenceEquals(target, y)) Copy.Into(y, target);
         return y;
     }
@@ -65,7 +71,7 @@ internal sealed class ContractOp : MultilinearOp
     public override Cost CostOf(ReadOnlySpan<Tensor> x, Tensor y)
     {
         long operations = 2 * y.Numel;
-        foreach (char label in _order.Inner) operations *= x[0].Shape.Sizes[_left.IndexOf(label)];
+        foreach (int dim in _leftRoles.Second) operations *= x[0].Shape.Sizes[dim];
         return new(Cost.Of(x, y).Bytes, operations);
     }
 
@@ -83,118 +89,148 @@ internal sealed class ContractOp : MultilinearOp
         return Shape.Of(sizes);
     }
 
-    /// <summary>The indices by role, each group in one fixed order: batch, rows and columns in the result's, the contracted ones in the left's.</summary>
-    sealed class IndexOrder(string left, string right, string result)
+    /// <summary>The dims of a tensor by role: batch indices, and two more groups. Each group in one fixed order, that of the result or, for the contracted ones, of the left.</summary>
+    sealed class Roles(int[] batch, int[] first, int[] second)
     {
-        public readonly string Batch = new([.. result.Where(l => left.Contains(l) && right.Contains(l))]);
-        public readonly string Rows = new([.. result.Where(l => left.Contains(l) && !right.Contains(l))]);
-        public readonly string Columns = new([.. result.Where(l => !left.Contains(l) && right.Contains(l))]);
-        public readonly string Inner = new([.. left.Where(l => right.Contains(l) && !result.Contains(l))]);
-        public readonly string Left = left, Right = right, Result = result;
+        public readonly int[] Batch = batch, First = first, Second = second;
+
+        public static Roles Of(string labels, string batch, string first, string second)
+        {
+            return new(Dims(batch), Dims(first), Dims(second));
+            int[] Dims(string group) => [.. group.Select(l => labels.IndexOf(l))];
+        }
+
+        public int[] All => [.. Batch, .. First, .. Second];
+
+        /// <summary>The same roles where the dims lie in the order of the groups.</summary>
+        public Roles InOrder => new([.. Enumerable.Range(0, Batch.Length)], [.. Enumerable.Range(Batch.Length, First.Length)], [.. Enumerable.Range(Batch.Length + First.Length, Second.Length)]);
     }
 
     // a group of indices walked by one stride
     readonly record struct Group(long Size, long Stride);
 
-    static Group? OneStride(string group, string labels, Tensor x)
+    static bool HasOneStride(ReadOnlySpan<int> dims, Tensor x, out Group group)
     {
+        long[] sizes = x.Shape.Sizes, strides = x.Strides;
         long size = 1, stride = 1;
         bool any = false;
-        for (int i = group.Length - 1; i >= 0; i--)
+        group = new(0, 1);
+        for (int i = dims.Length - 1; i >= 0; i--)
         {
-            int dim = labels.IndexOf(group[i]);
-            long n = x.Shape.Sizes[dim], s = x.Strides[dim];
+            long n = sizes[dims[i]], s = strides[dims[i]];
             if (n == 1) continue;
-            if (n == 0) return new(0, 1);
+            if (n == 0) return true;
             if (!any) (any, stride) = (true, s);
-            else if (s != stride * size) return null;
+            else if (s != stride * size) return false;
             size *= n;
         }
-        return new(size, any ? stride : 1);
+        group = new(size, stride);
+        return true;
     }
 
-    // what the dims of a tensor say of these labels
-    static long[] Of(string group, string labels, long[] values)
+    // a tensor and how its groups are walked
+    struct Side(Tensor x, Roles roles)
     {
-        if (group.Length == 0) return [];
-        var found = new long[group.Length];
-        for (int i = 0; i < found.Length; i++) found[i] = values[labels.IndexOf(group[i])];
+        public Tensor X = x;
+        public Roles Roles = roles;
+        public Group First, Second;
+
+        public bool IsWalkable() => HasOneStride(Roles.First, X, out First) && HasOneStride(Roles.Second, X, out Second);
+
+        public void MakeWalkable()
+        {
+            if (IsWalkable()) return;
+            (X, Roles) = (Packed(X, Roles), Roles.InOrder);
+            IsWalkable();
+        }
+    }
+
+    // what the dims of a group are in an array of sizes or strides
+    static long[] Of(ReadOnlySpan<int> dims, long[] values)
+    {
+        if (dims.Length == 0) return [];
+        var found = new long[dims.Length];
+        for (int i = 0; i < found.Length; i++) found[i] = values[dims[i]];
         return found;
     }
 
-    // the tensor with its indices in the order of the groups, row-major: what every group of has one stride in
-    static Tensor Packed(Tensor x, string labels, string order)
+    // the tensor with its dims in the order of the groups, row-major: what every group has one stride in
+    static Tensor Packed(Tensor x, Roles roles)
     {
         using var _ = Recording.Copy("Pack", x);
-        var dims = order.Select(l => labels.IndexOf(l)).ToArray();
-        var map = new PermuteOp(dims).Map(new(x.Shape, x.Strides, x.Offset));
+        var map = new PermuteOp(roles.All).Map(new(x.Shape, x.Strides, x.Offset));
         var packed = Tensor.Empty(map.Shape, x.DType);
         Copy.Into(packed, new Tensor(x.Store!, map.Shape, map.Strides, map.Offset, x.DType));
         return packed;
     }
 
-    static void Multiply(Tensor a, Tensor b, Tensor c, IndexOrder order, DType compute)
+    void Multiply(Tensor left, Tensor right, Tensor result, DType compute)
     {
-        string la = order.Left, lb = order.Right, lc = order.Result;
-        if (OneStride(order.Rows, la, a) is null || OneStride(order.Inner, la, a) is null) (a, la) = (Packed(a, la, order.Batch + order.Rows + order.Inner), order.Batch + order.Rows + order.Inner);
-        if (OneStride(order.Columns, lb, b) is null || OneStride(order.Inner, lb, b) is null) (b, lb) = (Packed(b, lb, order.Batch + order.Inner + order.Columns), order.Batch + order.Inner + order.Columns);
-        var target = c;
-        if (OneStride(order.Rows, lc, c) is null || OneStride(order.Columns, lc, c) is null)
+        Side a = new(left, _leftRoles), b = new(right, _rightRoles), c = new(result, _resultRoles);
+        a.MakeWalkable();
+        b.MakeWalkable();
+        if (!c.IsWalkable())
         {
-            lc = order.Batch + order.Rows + order.Columns;
-            target = Tensor.Empty(new Shape(Of(lc, order.Result, c.Shape.Sizes)), compute);
+            c = new(Tensor.Empty(new Shape(Of(c.Roles.All, result.Shape.Sizes)), compute), c.Roles.InOrder);
+            c.IsWalkable();
         }
         switch (compute)
         {
-            case DType.Float32: Products<float>(a, la, b, lb, target, lc, order); break;
-            case DType.Float64: Products<double>(a, la, b, lb, target, lc, order); break;
-            default: WholeNumbers(a, la, b, lb, target, lc, order); break;
+            case DType.Float32: Products<float>(a, b, c); break;
+            case DType.Float64: Products<double>(a, b, c); break;
+            default: WholeNumbers(a, b, c); break;
         }
-        if (!ReferenceEquals(target, c)) CopyInOrder(target, lc, c, order.Result);
+        if (!ReferenceEquals(c.X, result)) CopyInOrder(c.X, result, _resultRoles);
     }
 
-    // the tensor's elements, its indices in another order
-    static void CopyInOrder(Tensor x, string labels, Tensor target, string order)
+    // a tensor whose dims lie in the order of the groups into one where they have these roles
+    static void CopyInOrder(Tensor x, Tensor target, Roles roles)
     {
-        var dims = order.Select(l => labels.IndexOf(l)).ToArray();
-        var map = new PermuteOp(dims).Map(new(x.Shape, x.Strides, x.Offset));
+        int[] order = roles.All;
+        var map = new PermuteOp([.. order.Select((_, dim) => Array.IndexOf(order, dim))]).Map(new(x.Shape, x.Strides, x.Offset));
         Copy.Into(target, new Tensor(x.Store!, map.Shape, map.Strides, map.Offset, x.DType));
     }
 
-    static unsafe void Products<T>(Tensor a, string la, Tensor b, string lb, Tensor c, string lc, IndexOrder order) where T : unmanaged
+    static unsafe void Products<T>(in Side a, in Side b, in Side c) where T : unmanaged
     {
-        Group m = OneStride(order.Rows, la, a)!.Value, ka = OneStride(order.Inner, la, a)!.Value;
-        Group n = OneStride(order.Columns, lb, b)!.Value, kb = OneStride(order.Inner, lb, b)!.Value;
-        Group cm = OneStride(order.Rows, lc, c)!.Value, cn = OneStride(order.Columns, lc, c)!.Value;
-        // the innermost batch indices that all three walk by one stride go to the kernel together, the others are looped over
-        int split = order.Batch.Length;
-        while (split > 0 && OneStride(order.Batch[(split - 1)..], la, a) is not null && OneStride(order.Batch[(split - 1)..], lb, b) is not null && OneStride(order.Batch[(split - 1)..], lc, c) is not null) split--;
-        string outer = order.Batch[..split], inner = order.Batch[split..];
-        Group ba = OneStride(inner, la, a)!.Value, bb = OneStride(inner, lb, b)!.Value, bc = OneStride(inner, lc, c)!.Value;
-        long[] outerSizes = Of(outer, lc, c.Shape.Sizes), oa = Of(outer, la, a.Strides), ob = Of(outer, lb, b.Strides), oc = Of(outer, lc, c.Strides);
-        long count = 1;
-        foreach (long size in outerSizes) count *= size;
-        fixed (byte* pa = a.Store!)
-        fixed (byte* pb = b.Store!)
-        fixed (byte* pc = c.Store!)
-            for (long i = 0; i < count; i++)
+        long m = a.First.Size, n = b.Second.Size, k = a.Second.Size;
+        long aRow = a.First.Stride, aCol = a.Second.Stride, bRow = b.First.Stride, bCol = b.Second.Stride, cRow = c.First.Stride, cCol = c.Second.Stride;
+        fixed (byte* atA = a.X.Store!)
+        fixed (byte* atB = b.X.Store!)
+        fixed (byte* atC = c.X.Store!)
+        {
+            T* pa = (T*)atA + a.X.Offset, pb = (T*)atB + b.X.Offset, pc = (T*)atC + c.X.Offset;
+            if (c.Roles.Batch.Length == 0) Gemm.Multiply(m, n, k, pa, aRow, aCol, pb, bRow, bCol, pc, cRow, cCol);
+            else
             {
-                T* ta = (T*)pa + a.Offset + Strided.Offset(outerSizes, oa, i), tb = (T*)pb + b.Offset + Strided.Offset(outerSizes, ob, i), tc = (T*)pc + c.Offset + Strided.Offset(outerSizes, oc, i);
-                if (bc.Size == 1) Gemm.Multiply(m.Size, n.Size, ka.Size, ta, m.Stride, ka.Stride, tb, kb.Stride, n.Stride, tc, cm.Stride, cn.Stride);
-                else Gemm.MultiplyBatched(bc.Size, m.Size, n.Size, ka.Size, ta, ba.Stride, m.Stride, ka.Stride, tb, bb.Stride, kb.Stride, n.Stride, tc, bc.Stride, cm.Stride, cn.Stride);
+                // the innermost batch indices that all three walk by one stride go to the kernel together, the others are looped over
+                int split = c.Roles.Batch.Length;
+                Group inA = new(1, 1), inB = inA, inC = inA;
+                while (split > 0 && HasOneStride(a.Roles.Batch.AsSpan(split - 1), a.X, out var nextA) && HasOneStride(b.Roles.Batch.AsSpan(split - 1), b.X, out var nextB)
+                    && HasOneStride(c.Roles.Batch.AsSpan(split - 1), c.X, out var nextC)) (split, inA, inB, inC) = (split - 1, nextA, nextB, nextC);
+                long[] outer = Of(c.Roles.Batch.AsSpan(0, split), c.X.Shape.Sizes);
+                long[] outerA = Of(a.Roles.Batch.AsSpan(0, split), a.X.Strides), outerB = Of(b.Roles.Batch.AsSpan(0, split), b.X.Strides), outerC = Of(c.Roles.Batch.AsSpan(0, split), c.X.Strides);
+                long count = 1;
+                foreach (long size in outer) count *= size;
+                for (long i = 0; i < count; i++)
+                {
+                    T* ia = pa + Strided.Offset(outer, outerA, i), ib = pb + Strided.Offset(outer, outerB, i), ic = pc + Strided.Offset(outer, outerC, i);
+                    if (inC.Size == 1) Gemm.Multiply(m, n, k, ia, aRow, aCol, ib, bRow, bCol, ic, cRow, cCol);
+                    else Gemm.MultiplyBatched(inC.Size, m, n, k, ia, inA.Stride, aRow, aCol, ib, inB.Stride, bRow, bCol, ic, inC.Stride, cRow, cCol);
+                }
             }
-        GC.KeepAlive(a);
-        GC.KeepAlive(b);
-        GC.KeepAlive(c);
+        }
+        GC.KeepAlive(a.X);
+        GC.KeepAlive(b.X);
+        GC.KeepAlive(c.X);
     }
 
     // exact and wrapping; not fast: whole-number products are rare
-    static void WholeNumbers(Tensor a, string la, Tensor b, string lb, Tensor c, string lc, IndexOrder order)
+    static void WholeNumbers(in Side a, in Side b, in Side c)
     {
-        Tensor pa = Packed(a, la, order.Batch + order.Rows + order.Inner), pb = Packed(b, lb, order.Batch + order.Columns + order.Inner);
-        long[] x = pa.ToArray<long>(), y = pb.ToArray<long>();
-        long Count(Tensor t, string labels, string group) => group.Aggregate(1L, (p, l) => p * t.Shape.Sizes[labels.IndexOf(l)]);
-        long batch = Count(a, la, order.Batch), m = Count(a, la, order.Rows), n = Count(b, lb, order.Columns), k = Count(a, la, order.Inner);
+        long[] x = Packed(a.X, a.Roles).ToArray<long>(), y = Packed(b.X, new(b.Roles.Batch, b.Roles.Second, b.Roles.First)).ToArray<long>();
+        long m = a.First.Size, n = b.Second.Size, k = a.Second.Size, batch = 1;
+        foreach (int dim in a.Roles.Batch) batch *= a.X.Shape.Sizes[dim];
         var z = new long[batch * m * n];
         for (long i = 0; i < batch * m; i++)
             for (long j = 0; j < n; j++)
@@ -203,8 +239,7 @@ internal sealed class ContractOp : MultilinearOp
                 for (long p = 0; p < k; p++) sum += x[i * k + p] * y[((i / m) * n + j) * k + p];
                 z[i * n + j] = sum;
             }
-        string packed = order.Batch + order.Rows + order.Columns;
-        CopyInOrder(Tensor.FromArray(z, new Shape([.. packed.Select(l => c.Shape.Sizes[lc.IndexOf(l)])])), packed, c, lc);
+        CopyInOrder(Tensor.FromArray(z, new Shape(Of(c.Roles.All, c.X.Shape.Sizes))), c.X, c.Roles);
     }
 }
 
