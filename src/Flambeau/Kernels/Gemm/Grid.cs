@@ -5,8 +5,8 @@ namespace Flambeau.Kernels;
 /// <summary>How C is cut into parts for the team: rows × columns of independent products, without any barrier. Each part packs for itself.</summary>
 internal readonly record struct Grid(int Rows, int Columns)
 {
-    /// <summary>Multiplications from which a product is shared: some 25 µs of one core, or 100 where workers must be woken.</summary>
-    const double ParallelWork = 1 << 19, ParallelWorkParked = 1 << 21;
+    /// <summary>Multiplications from which a product is shared: some 10 µs of one core, or 20 where workers must be woken.</summary>
+    const double ParallelWork = 1 << 20, ParallelWorkParked = 1 << 21;
     /// <summary>Bytes of B read once from which a product of few rows is shared.</summary>
     public static long ParallelBytes => Team.Awake ? 1L << 18 : 1L << 20;
 
