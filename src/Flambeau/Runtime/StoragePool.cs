@@ -13,6 +13,7 @@ internal static unsafe class StoragePool
     const long MB = 1 << 20;
     const int Page = 4096;
     const int SmallestClassBits = 16;
+    const int Staggered = 32 * Page; // blocks from this size
 
     /// <summary>One watched holder of a storage: a tensor (a handle) or a tape node.</summary>
     internal sealed class Watch
@@ -94,14 +95,14 @@ internal static unsafe class StoragePool
     // Equal offsets of several arrays within a page cost up to a third of the bandwidth: successive blocks start 576 bytes further into theirs.
     static nint NewBlock(long bytes)
     {
-        uint offset = bytes >= Page * 256 ? Interlocked.Add(ref s_stagger, 576) % Page / 64 * 64 : 0;
+        uint offset = bytes >= Staggered ? Interlocked.Add(ref s_stagger, 576) % Page / 64 * 64 : 0;
         nuint size = (nuint)bytes + offset;
         var block = (nint)NativeMemory.AlignedAlloc(size, (nuint)AlignmentOf(bytes));
         if (HugePages.Suit(bytes)) HugePages.Ask(block, size);
         return block + (nint)offset;
     }
 
-    static int AlignmentOf(long bytes) => HugePages.Suit(bytes) ? HugePages.Size : bytes >= Page * 256 ? Page : 64;
+    static int AlignmentOf(long bytes) => HugePages.Suit(bytes) ? HugePages.Size : bytes >= Staggered ? Page : 64;
 
     static void DeleteBlock(nint block, long bytes) => NativeMemory.AlignedFree((void*)(block / AlignmentOf(bytes) * AlignmentOf(bytes)));
 

@@ -94,9 +94,10 @@ internal static unsafe class Copy
             for (; start < end; start += Tile)
             {
                 long n = Math.Min(Tile, end - start);
-                byte* values = flatSource ? Source + start * from : scratch;
-                if (!flatSource) Strided.Gather(Source, Sizes, SourceStrides, from, start, n, scratch);
-                byte* result = flatTarget ? Target + start * to : TargetType == SourceType ? values : converted;
+                bool same = TargetType == SourceType;
+                byte* target = Target + start * to, values = flatSource ? Source + start * from : flatTarget && same ? target : scratch;
+                if (!flatSource) Strided.Gather(Source, Sizes, SourceStrides, from, start, n, values);
+                byte* result = flatTarget ? target : same ? values : converted;
                 if (result != values) Conversion.Run(SourceType, values, TargetType, result, n);
                 if (!flatTarget) Strided.Scatter(result, Target, Sizes, TargetStrides, to, start, n);
             }

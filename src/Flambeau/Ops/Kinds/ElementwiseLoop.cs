@@ -14,6 +14,7 @@ internal static unsafe class ElementwiseLoop
     const int Tile = 1024;     // elements: MaxOperands tiles of it fit L1 beside the streams
     const int Chunk = 16384;   // elements a part of the team takes at a time
     const int RowMinimum = 32; // below this a row's fixed cost exceeds that of gathering
+    const int PlainRow = 64; // bytes: where nothing is converted, rows of whole lines need no gathering however few they are
 
     public static void Run(Kernel kernel, DType compute, Tensor y, ReadOnlySpan<Tensor> x)
     {
@@ -96,7 +97,7 @@ internal static unsafe class ElementwiseLoop
         public int Operands;
         public uint Scalars;
         public int ElementSize, ResultSize;
-        public bool Tiled;
+        public bool Tiled, PlainRows;
         public Walks Walks;       // operands, then the result
         public long* Collapsed;   // the sizes that all walk
         public int Rank;
@@ -106,7 +107,8 @@ internal static unsafe class ElementwiseLoop
 
         public readonly void Run(int part)
         {
-            if (Tiled) TiledPart(this, part);
+            if (PlainRows) PlainRowsPart(this, part);
+            else if (Tiled) TiledPart(this, part);
             else DirectPart(this, part);
         }
     }
@@ -150,6 +152,7 @@ internal static unsafe class ElementwiseLoop
         public int Rank;
         public readonly ReadOnlySpan<long> Strides => new(Start, Rank);
         public readonly long Inner => Rank == 0 ? 0 : Start[Rank - 1];
+        public readonly bool IsPlain(DType type) => Type == type && Inner is 0 or 1;
     }
 
     [InlineArray(MaxOperands + 1)]
@@ -202,6 +205,42 @@ internal static unsafe class ElementwiseLoop
             walk.Type = k == x.Length ? y.DType : x[k].Shape.Count == 1 ? plan.Compute : x[k].DType;
             walk.IsScalar = !walk.Strides.ContainsAnyExcept(0L);
             walk.IsFlat = Strided.IsFlat(plan.Sizes, walk.Strides);
+        }
+        plan.PlainRows = (plan.Row >= RowMinimum || plan.Row * plan.ElementSize % PlainRow == 0) && plan.Walks[x.Length].IsPlain(plan.Kernel.YieldsMask ? DType.Bool : plan.Compute) && plan.Walks[x.Length].Inner == 1;
+        for (int k = 0; k < x.Length; k++) plan.PlainRows &= plan.Walks[k].IsPlain(plan.Compute);
+    }
+
+    // rows that the kernel reads and writes where they are: one call for each, and hardly more
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void PlainRowsPart(in Plan plan, int part)
+    {
+        long start = (long)part * Chunk, end = Math.Min(start + Chunk, plan.Count), row = plan.Row;
+        int operands = plan.Operands, last = plan.Rank - 1, size = plan.ElementSize;
+        byte** pointers = stackalloc byte*[MaxOperands];
+        long* steps = stackalloc long[MaxOperands];
+        Span<long> index = stackalloc long[plan.Rank];
+        uint scalars = 0;
+        for (int k = 0; k < operands; k++)
+        {
+            if (plan.Walks[k].Inner == 0) scalars |= 1u << k;
+            steps[k] = last == 0 ? 0 : plan.Walks[k].Start[last - 1] * size;
+        }
+        long step = last == 0 ? 0 : plan.Walks[operands].Start[last - 1] * plan.ResultSize;
+        while (start < end)
+        {
+            Strided.IndexOf(plan.Sizes, start, index);
+            for (int k = 0; k < operands; k++) pointers[k] = (byte*)plan.X[k] + Strided.Offset(plan.Walks[k].Strides, index) * size;
+            byte* y = plan.Y + Strided.Offset(plan.Walks[operands].Strides, index) * plan.ResultSize;
+            long length = Math.Min(row - index[last], end - start);
+            long rows = length < row || last == 0 ? 1 : Math.Min((end - start) / row, plan.Collapsed[last - 1] - index[last - 1]);
+            uint spread = length > 1 ? scalars : 0;
+            for (long r = 0; r < rows; r++)
+            {
+                plan.Kernel.Run(plan.Compute, y, pointers, length, spread);
+                y += step;
+                for (int k = 0; k < operands; k++) pointers[k] += steps[k];
+            }
+            start += rows * length;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Flambeau.Ops;
 
@@ -21,7 +22,8 @@ internal static unsafe class Strided
     /// <summary>Copies the elements at flat positions [start, start + n) of a strided array to contiguous memory.</summary>
     public static void Gather(byte* source, ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, int size, long start, long n, byte* target)
     {
-        foreach (var run in new Runs(sizes, strides, start, n))
+        Span<long> index = sizes.Length <= Shape.RankOnStack ? stackalloc long[sizes.Length] : new long[sizes.Length];
+        foreach (var run in new Runs(sizes, strides, start, n, index))
         {
             CopyIn(source + run.Offset * size, run.Stride, size, target, run.Length);
             target += run.Length * size;
@@ -31,7 +33,8 @@ internal static unsafe class Strided
     /// <summary>Copies contiguous elements to flat positions [start, start + n) of a strided array.</summary>
     public static void Scatter(byte* source, byte* target, ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, int size, long start, long n)
     {
-        foreach (var run in new Runs(sizes, strides, start, n))
+        Span<long> index = sizes.Length <= Shape.RankOnStack ? stackalloc long[sizes.Length] : new long[sizes.Length];
+        foreach (var run in new Runs(sizes, strides, start, n, index))
         {
             CopyOut(source, target + run.Offset * size, run.Stride, size, run.Length);
             source += run.Length * size;
@@ -52,8 +55,21 @@ internal static unsafe class Strided
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void In<T>(T* source, nint stride, T* target, nint n) where T : unmanaged
     {
-        if (stride == 1) { Unsafe.CopyBlockUnaligned(target, source, (uint)(n * sizeof(T))); return; }
+        if (stride == 1) { CopyRun((byte*)source, (byte*)target, n * sizeof(T)); return; }
         for (nint i = 0; i < n; i++) target[i] = source[i * stride];
+    }
+
+    // short runs, as the heads of attention are, without a call; the last vector overlaps the one before
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void CopyRun(byte* source, byte* target, nint bytes)
+    {
+        if (bytes is < 32 or > 512)
+        {
+            Unsafe.CopyBlockUnaligned(target, source, (uint)bytes);
+            return;
+        }
+        for (nint i = 0; i < bytes - 32; i += 32) Vector256.Store(Vector256.Load(source + i), target + i);
+        Vector256.Store(Vector256.Load(source + bytes - 32), target + bytes - 32);
     }
 
     static void CopyOut(byte* source, byte* target, long stride, int size, long n)
@@ -70,22 +86,53 @@ internal static unsafe class Strided
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Out<T>(T* source, T* target, nint stride, nint n) where T : unmanaged
     {
-        if (stride == 1) { Unsafe.CopyBlockUnaligned(target, source, (uint)(n * sizeof(T))); return; }
+        if (stride == 1) { CopyRun((byte*)source, (byte*)target, n * sizeof(T)); return; }
         for (nint i = 0; i < n; i++) target[i * stride] = source[i];
     }
 
-    /// <summary>The runs along the innermost dimension that cover a range of flat positions.</summary>
+    /// <summary>Writes the index of flat row-major position <paramref name="i"/>, by dimension.</summary>
+    public static void IndexOf(ReadOnlySpan<long> sizes, long i, Span<long> index)
+    {
+        for (int d = sizes.Length - 1; d >= 0; d--)
+        {
+            long q = i / sizes[d];
+            index[d] = i - q * sizes[d];
+            i = q;
+        }
+    }
+
+    /// <summary>The element offset of an index.</summary>
+    public static long Offset(ReadOnlySpan<long> strides, ReadOnlySpan<long> index)
+    {
+        long offset = 0;
+        for (int d = 0; d < index.Length; d++) offset += index[d] * strides[d];
+        return offset;
+    }
+
+    /// <summary>The dimension whose index goes up at the end of an innermost row, all behind it going back to 0; −1 at the end of everything. The innermost index is left to the caller.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int NextRow(ReadOnlySpan<long> sizes, Span<long> index)
+    {
+        int d = sizes.Length - 2;
+        for (; d >= 0 && ++index[d] == sizes[d]; d--) index[d] = 0;
+        return d;
+    }
+
+    /// <summary>The runs along the innermost dimension that cover a range of flat positions: divided once, then counted, since a run may be 16 elements short.</summary>
     ref struct Runs
     {
         readonly ReadOnlySpan<long> _sizes, _strides;
-        long _position, _left;
+        readonly Span<long> _index;
+        long _left, _offset;
 
-        public Runs(ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, long start, long n)
+        public Runs(ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, long start, long n, Span<long> index)
         {
             _sizes = sizes;
             _strides = strides;
-            (_position, _left) = (start, n);
-            Current = default;
+            _index = index;
+            _left = n;
+            IndexOf(sizes, start, index);
+            _offset = Offset(strides, index);
         }
 
         public (long Offset, long Stride, long Length) Current { get; private set; }
@@ -94,12 +141,24 @@ internal static unsafe class Strided
         public bool MoveNext()
         {
             if (_left == 0) return false;
-            if (_sizes.Length == 0) { Current = (0, 0, _left); _left = 0; return true; }
-            long row = _sizes[^1], length = Math.Min(_left, row - _position % row);
-            Current = (Offset(_sizes, _strides, _position), _strides[^1], length);
-            _position += length;
+            int last = _sizes.Length - 1;
+            if (last < 0) { Current = (0, 0, _left); _left = 0; return true; }
+            long stride = _strides[last], length = Math.Min(_left, _sizes[last] - _index[last]);
+            Current = (_offset, stride, length);
             _left -= length;
+            _offset += length * stride;
+            if ((_index[last] += length) == _sizes[last]) StartRow(last);
             return true;
+        }
+
+        void StartRow(int last)
+        {
+            _index[last] = 0;
+            _offset -= _sizes[last] * _strides[last];
+            int next = NextRow(_sizes, _index);
+            if (next < 0) return;
+            _offset += _strides[next];
+            for (int d = next + 1; d < last; d++) _offset -= (_sizes[d] - 1) * _strides[d];
         }
     }
 
