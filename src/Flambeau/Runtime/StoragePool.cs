@@ -51,6 +51,8 @@ internal static unsafe class StoragePool
     public static long LiveBytes => Volatile.Read(ref s_live);
     /// <summary>The most bytes ever leased at once.</summary>
     public static long PeakBytes => Volatile.Read(ref s_peak);
+    /// <summary>Room for those who need a storage: some multiple of how many there are, however many there were.</summary>
+    internal static int WatchRoom { get { lock (s_lock) return s_watches.Length; } }
     /// <summary>Bytes got from the operating system, leased or free.</summary>
     public static long CreatedBytes => Volatile.Read(ref s_created);
 
@@ -188,8 +190,11 @@ internal static unsafe class StoragePool
         if (s_spareHandles.TryPop(out var weak)) weak.Target = holder;
         else weak = GCHandle.Alloc(holder, GCHandleType.Weak);
         var watch = new Watch { Weak = weak, Storage = storage, OfTape = ofTape };
-        if (s_watchCount == s_watches.Length) Compact();
-        if (s_watchCount > s_watches.Length / 2) Array.Resize(ref s_watches, s_watches.Length * 2);
+        if (s_watchCount == s_watches.Length)
+        {
+            Compact();
+            if (s_watchCount > s_watches.Length / 2) Array.Resize(ref s_watches, s_watches.Length * 2);
+        }
         s_watches[s_watchCount++] = watch;
         return watch;
     }

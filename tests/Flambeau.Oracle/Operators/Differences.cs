@@ -59,8 +59,9 @@ internal static class Differences
         new(["Atan2"], Difference.Gradient, (c, _) => c.Operands.Any(SquaresOverflow), "PyTorch squares and negates whole numbers in their own type"),
         new(["AddCMul", "AddCDiv"], Difference.Gradient, (c, k) => k.Operand > 0 && SquaresOverflow(c.Operands[3 - k.Operand]), "PyTorch scales whole numbers in their own type"),
         new(["Celu", "Hardsigmoid"], Difference.Gradient, (c, k) => c.Operands[0].Type == DType.Float64 && Math.Abs(k.Ours - k.Theirs) <= Math.ScaleB(Math.Abs(k.Ours), -21), "PyTorch rounds 1/α and 1/6 to float32 in float64 too"),
-        new(["AddCMul", "AddCDiv"], Difference.Gradient, (c, k) => k.Operand > 0 && !c.Operands[3 - k.Operand].Type.IsFloatingPoint && c.Number!.Category == DType.Float64 && Math.Abs(k.Ours - k.Theirs) <= Math.ScaleB(Math.Abs(k.Ours), -21),
-            "PyTorch scales whole numbers in float32"),
+        new(["AddCMul", "AddCDiv"], Difference.Gradient, (c, k) => k.Operand > 0 && !c.Operands[3 - k.Operand].Type.IsFloatingPoint && c.Number!.Category == DType.Float64
+            && Math.Abs(k.Ours - k.Theirs) <= Math.ScaleB(Math.Max(Math.Abs(k.Ours), Math.Abs(c.Number.Value) * c.Operands[3 - k.Operand].Values.Max(Math.Abs)), -21),
+            "PyTorch scales whole numbers in float32, and the gradient of what is broadcast is a sum of such products"),
         new(["Xlogy"], Difference.Gradient, (c, k) => k.Operand == 1 && double.IsNaN(k.Theirs) && c.Operands[1].Values[k.Element] == 0 && c.Operands[0].Values.Contains(0), "0 · ln y is 0 at any y, and its slope; PyTorch computes 0 ÷ 0"),
         new(["Acosh", "Atanh", "Asin", "Acos"], Difference.Gradient, (c, k) => c.Operands[0].Values[k.Element] is var x && Math.Abs(k.Ours - k.Theirs) <= 8 * Types.Epsilon(DType.Float64) / Math.Abs(1 - x * x) * Math.Abs(k.Ours),
             "1 − x² cancels near the pole: PyTorch squares, and rounds, before it subtracts"),

@@ -53,6 +53,14 @@ public class MemoryTests
     }
 
     [Fact]
+    public void Tensors_that_were_given_back_leave_nothing_behind()
+    {
+        int before = Flambeau.Runtime.StoragePool.WatchRoom;
+        for (int i = 0; i < 4 * before + 10_000; i++) Tensor.Empty([64, 512]).Dispose();
+        Assert.Equal(before, Flambeau.Runtime.StoragePool.WatchRoom);
+    }
+
+    [Fact]
     public void Sizes_of_the_past_do_not_add_up()
     {
         long before = Settings.Memory.Reserved, most = Math.Max(Settings.Memory.Peak, Settings.Memory.Live + 64 * MB);
