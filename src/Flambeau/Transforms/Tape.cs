@@ -375,14 +375,10 @@ internal static class Tape
             // nothing needs the old value: the tensor itself becomes the result
             write.Write(target, operands);
             target.Store!.Version++;
-            if (!WantsAny(op, operands))
-            {
-                target.Meta = null;
-                return target;
-            }
             var old = target.Meta;
-            _ = new Node(op, operands, target);
-            target.Meta!.Inherit(old);
+            if (WantsAny(op, operands)) _ = new Node(op, operands, target);
+            else target.Meta = null;
+            target.Meta?.Inherit(old);
             return target;
         }
         var before = target.Alias();

@@ -85,8 +85,7 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
                 var kernel = h == rows ? whole : KernelTable<M, T, V>.Get(h, vectors);
                 T* target = c + i * cRow + j;
                 // C's lines come while the block is computed: a later block of k adds to them
-                for (int r = 0; r < h; r++)
-                    for (int q = 0; q < vectors; q++) Prefetch.ToL1(target + r * cRow + q * M.Lanes);
+                Prefetch.ToL1(target, h, cRow, vectors, M.Lanes);
                 if (w == vectors * M.Lanes) kernel(k, panel, 1, rows, b, width, target, cRow, into);
                 else
                 {

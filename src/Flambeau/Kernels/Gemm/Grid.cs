@@ -5,7 +5,7 @@ namespace Flambeau.Kernels;
 /// <summary>How C is cut into parts for the team: rows × columns of independent products, without any barrier. Each part packs for itself.</summary>
 internal readonly record struct Grid(int Rows, int Columns)
 {
-    /// <summary>Multiplications from which a product is shared: some 10 µs of one core, or 20 where workers must be woken.</summary>
+    /// <summary>Multiplications from which a product is shared: some 20 to 50 µs of one core, or twice that where workers must be woken.</summary>
     const double ParallelWork = 1 << 20, ParallelWorkParked = 1 << 21;
     /// <summary>Bytes of B read once from which a product of few rows is shared.</summary>
     public static long ParallelBytes => Team.Awake ? 1L << 18 : 1L << 20;
@@ -30,7 +30,7 @@ internal readonly record struct Grid(int Rows, int Columns)
 
     /// <summary>
     /// The grid that is done soonest: A is packed once a column of the grid, B once a row. Two parts for a thread are taken where they cost next to nothing,
-    /// since they even out the work when a core is lent to others; four cost 3 % more than they save.
+    /// since they even out the work when a core is lent to others; four would cost more than they save.
     /// </summary>
     public static Grid For(long m, long n, long k, int rowUnit, int columnUnit)
     {

@@ -12,6 +12,14 @@ internal static unsafe class Prefetch
         if (Sse.IsSupported) Sse.Prefetch0(p);
     }
 
+    /// <summary>The lines of a block of rows of vectors, a pitch apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ToL1<T>(T* block, int rows, nint pitch, int vectors, int lanes) where T : unmanaged
+    {
+        for (int r = 0; r < rows; r++)
+            for (int q = 0; q < vectors; q++) ToL1(block + r * pitch + q * lanes);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ToL2(void* p)
     {

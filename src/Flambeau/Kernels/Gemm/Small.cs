@@ -62,8 +62,7 @@ internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : 
             long at = Math.Min(i, x.M - rows);
             T* target = c + at * cRow;
             // a fresh result is in no near cache: its lines come while the block is computed
-            for (int r = 0; r < rows; r++)
-                for (int q = 0; q < vectors; q++) Prefetch.ToL1(target + r * cRow + q * M.Lanes);
+            Prefetch.ToL1(target, rows, cRow, vectors, M.Lanes);
             kernel((nint)x.K, x.A + at * x.ARow, (nint)x.ARow, (nint)x.ACol, b, bRow, target, cRow, Into.Store);
         }
     }

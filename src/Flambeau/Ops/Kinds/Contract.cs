@@ -135,13 +135,14 @@ internal sealed class ContractOp : MultilinearOp
         public Roles Roles = roles;
         public Group First, Second;
 
-        public bool IsWalkable() => HasOneStride(Roles.First, X, out First) && HasOneStride(Roles.Second, X, out Second);
+        // finds both strides; false if a group has none
+        public bool TryWalk() => HasOneStride(Roles.First, X, out First) && HasOneStride(Roles.Second, X, out Second);
 
-        public void MakeWalkable()
+        public void Walk()
         {
-            if (IsWalkable()) return;
+            if (TryWalk()) return;
             (X, Roles) = (Packed(X, Roles), Roles.InOrder);
-            IsWalkable();
+            TryWalk();
         }
     }
 
@@ -167,12 +168,12 @@ internal sealed class ContractOp : MultilinearOp
     void Multiply(Tensor left, Tensor right, Tensor result, DType compute)
     {
         Side a = new(left, _leftRoles), b = new(right, _rightRoles), c = new(result, _resultRoles);
-        a.MakeWalkable();
-        b.MakeWalkable();
-        if (!c.IsWalkable())
+        a.Walk();
+        b.Walk();
+        if (!c.TryWalk())
         {
             c = new(Tensor.Empty(new Shape(Of(c.Roles.All, result.Shape.Sizes)), compute), c.Roles.InOrder);
-            c.IsWalkable();
+            c.TryWalk();
         }
         switch (compute)
         {

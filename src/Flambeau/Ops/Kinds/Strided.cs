@@ -109,16 +109,7 @@ internal static unsafe class Strided
         return offset;
     }
 
-    /// <summary>The dimension whose index goes up at the end of an innermost row, all behind it going back to 0; −1 at the end of everything. The innermost index is left to the caller.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int NextRow(ReadOnlySpan<long> sizes, Span<long> index)
-    {
-        int d = sizes.Length - 2;
-        for (; d >= 0 && ++index[d] == sizes[d]; d--) index[d] = 0;
-        return d;
-    }
-
-    /// <summary>The runs along the innermost dimension that cover a range of flat positions: divided once, then counted, since a run may be 16 elements short.</summary>
+    /// <summary>The runs along the innermost dimension that cover a range of flat positions: divided once, then counted, since a run may be of a few elements.</summary>
     ref struct Runs
     {
         readonly ReadOnlySpan<long> _sizes, _strides;
@@ -155,10 +146,13 @@ internal static unsafe class Strided
         {
             _index[last] = 0;
             _offset -= _sizes[last] * _strides[last];
-            int next = NextRow(_sizes, _index);
-            if (next < 0) return;
-            _offset += _strides[next];
-            for (int d = next + 1; d < last; d++) _offset -= (_sizes[d] - 1) * _strides[d];
+            for (int d = last - 1; d >= 0; d--)
+            {
+                _offset += _strides[d];
+                if (++_index[d] < _sizes[d]) return;
+                _index[d] = 0;
+                _offset -= _sizes[d] * _strides[d];
+            }
         }
     }
 
