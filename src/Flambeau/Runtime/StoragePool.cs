@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime;
 using System.Runtime.InteropServices;
 
 namespace Flambeau.Runtime;
@@ -248,9 +249,10 @@ internal static unsafe class StoragePool
         s_tapeAfterYoung = Math.Min(s_tapeAfterYoung, s_tape);
     }
 
-    /// <summary>Called where the forward pass's locals are dead. Small models never pay: nothing happens below 64 MB.</summary>
+    /// <summary>Called where the forward pass's locals are dead. Blocks: nothing happens below 64 MB. Small memory: what a thread allocates stays where its caches have it.</summary>
     public static void AtBackward()
     {
+        if (!GCSettings.IsServerGC) KeepYoungSmall();
         lock (s_lock)
         {
             s_learnedTape = Math.Max(s_learnedTape / 10 * 9, s_tape);
@@ -258,6 +260,19 @@ internal static unsafe class StoragePool
             SweepIfCollected();
             if (s_tape + s_untaped - s_untapedAfterYoung > Math.Max(64 * MB, s_live / 8)) CollectYoung();
         }
+    }
+
+    const long YoungBytes = 4 * MB;
+    [ThreadStatic] static long t_allocated; // by this thread, when it noticed the collection t_young
+    [ThreadStatic] static int t_young;
+
+    // The collector hands out as much as the last cache holds before it starts again at the front: cold memory that a small step's every object must first fetch. The server collector's pauses are too long for this.
+    static void KeepYoungSmall()
+    {
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        if (allocated - t_allocated < YoungBytes) return;
+        if (GC.CollectionCount(0) == t_young) GC.Collect(0, GCCollectionMode.Forced, blocking: false, compacting: false);
+        (t_allocated, t_young) = (allocated, GC.CollectionCount(0));
     }
 
     static void CollectYoung()
