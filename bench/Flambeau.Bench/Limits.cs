@@ -13,6 +13,7 @@ namespace Flambeau.Bench;
 internal static unsafe class Limits
 {
     const int Tries = 15;
+    const double Least = 0.6; // seconds
     const long Bytes = 128L << 20;
 
     /// <summary>GFLOP/s of float32 fused multiply-adds (two operations each) in <paramref name="threads"/> threads.</summary>
@@ -38,7 +39,8 @@ internal static unsafe class Limits
     static double Flops(int threads, Chains chains)
     {
         // the median: clocks that rise for a moment are no limit for a product of seconds
-        double usual = Sorted(threads, threads, &RunChains, &chains)[Tries / 2];
+        double[] seconds = Sorted(threads, threads, &RunChains, &chains);
+        double usual = seconds[seconds.Length / 2];
         return 2.0 * Steps * Count * chains.Lanes * threads / usual / 1e9;
     }
 
@@ -46,21 +48,21 @@ internal static unsafe class Limits
 
     static double Sink;
 
-    /// <summary>The seconds of several runs of a job, the fastest first.</summary>
+    /// <summary>The seconds of several runs of a job, the fastest first. A peer's threads wait busily for a fifth of a second after its last call: most runs are later than that.</summary>
     static double[] Sorted(int threads, int parts, delegate*<int, void*, void> body, void* state)
     {
         int before = Team.Threads;
         Team.Threads = threads;
-        var seconds = new double[Tries];
-        for (int t = 0; t < Tries; t++)
+        var seconds = new List<double>();
+        long first = Stopwatch.GetTimestamp();
+        while (seconds.Count < Tries || Stopwatch.GetElapsedTime(first).TotalSeconds < Least)
         {
             long start = Stopwatch.GetTimestamp();
             Team.Run(parts, body, state);
-            seconds[t] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         Team.Threads = before;
-        Array.Sort(seconds);
-        return seconds;
+        return [.. seconds.Order()];
     }
 
     struct Memory
