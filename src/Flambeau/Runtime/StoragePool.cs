@@ -238,7 +238,7 @@ internal static unsafe class StoragePool
     const int MillisecondsBetween = 20;
     static long s_untapedAfterNear, s_lastNear; // bytes; milliseconds
 
-    // Without a tape, blocks dropped since the last collection are still in the last cache while they are few, and a result in one of them costs no trip to memory (2 % of a product of 2,048 × 2,048).
+    // Without a tape, blocks dropped since the last collection are still in the last cache while they are few, and a result in one of them costs no trip to memory.
     // The time between keeps the pauses at a hundredth.
     static bool Near => s_tape == 0 && s_untaped - s_untapedAfterNear > NearBytes && Environment.TickCount64 - s_lastNear >= MillisecondsBetween && !GCSettings.IsServerGC;
 
@@ -253,7 +253,7 @@ internal static unsafe class StoragePool
     // the youngest generation alone: what lives now is collected by the next young collection, and not promoted by every one of these
     static void CollectNear()
     {
-        GC.Collect(0, GCCollectionMode.Forced, blocking: false, compacting: false);
+        CollectYoungest();
         Sweep();
         (s_untapedAfterNear, s_lastNear) = (s_untaped, Environment.TickCount64);
     }
@@ -289,9 +289,11 @@ internal static unsafe class StoragePool
     {
         long allocated = GC.GetAllocatedBytesForCurrentThread();
         if (allocated - t_allocated < YoungBytes) return;
-        if (GC.CollectionCount(0) == t_young) GC.Collect(0, GCCollectionMode.Forced, blocking: false, compacting: false);
+        if (GC.CollectionCount(0) == t_young) CollectYoungest();
         (t_allocated, t_young) = (allocated, GC.CollectionCount(0));
     }
+
+    static void CollectYoungest() => GC.Collect(0, GCCollectionMode.Forced, blocking: false, compacting: false);
 
     static void CollectYoung()
     {
@@ -315,7 +317,7 @@ internal static unsafe class StoragePool
         lock (s_lock)
         {
             Sweep();
-            s_untapedAfterFull = s_untapedAfterYoung = s_untaped;
+            s_untapedAfterFull = s_untapedAfterYoung = s_untapedAfterNear = s_untaped;
             s_tapeAfterFull = s_tapeAfterYoung = s_tape;
         }
         Volatile.Write(ref s_fullRunning, 0);

@@ -14,7 +14,7 @@ internal static unsafe class Packing
     /// <summary>
     /// Packs <paramref name="lanes"/> × <paramref name="k"/> elements: lane l at step p is <c>source[l · laneStride + p · kStride]</c>.
     /// <paramref name="target"/> has room for the lanes rounded up to whole panels. <paramref name="ahead"/>: where k lies side by side, bytes further on in each row to ask for meanwhile
-    /// (hardware follows fewer streams than a panel has rows: 5 % of a product of 1,024 × 1,024 matrices).
+    /// (hardware follows fewer streams than a panel has rows).
     /// </summary>
     public static void Pack<M, T, V>(T* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 4 * 64)
         where M : ILaneMath<T, V> where T : unmanaged where V : struct
