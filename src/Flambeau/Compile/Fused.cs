@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using Flambeau.Compile.Graphs;
+using Flambeau.Ops;
 using Flambeau.Transforms;
 
 namespace Flambeau.Compile;
@@ -8,7 +9,7 @@ namespace Flambeau.Compile;
 /// <summary>
 /// A composite as a program forward, and one backward that starts from its operands, its result and a few numbers a row; what lies between is computed again.
 /// </summary>
-internal sealed class Fused
+internal sealed class Fused : ICompositeKernel
 {
     const int MostKnown = 4096;
 
@@ -31,6 +32,19 @@ internal sealed class Fused
 
     /// <summary>True if the backward pass reads the result.</summary>
     public bool SavesResult { get; private init; }
+
+    /// <inheritdoc/>
+    public bool HasPullback => Backward is not null;
+
+    /// <inheritdoc/>
+    public Tensor[] Run(Tensor[] x, bool record) => Diagnostics.Recording.Run(Forward!, x);
+
+    /// <inheritdoc/>
+    public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Tensor g)
+    {
+        var gradients = Diagnostics.Recording.Run(Backward!, [.. x, y ?? x[0], .. statistics, g]);
+        for (int i = 0; i < gradients.Length; i++) node.Give(Differentiated[i], gradients[i]);
+    }
 
     /// <summary>The programs of a composite for such operands.</summary>
     public static Fused Of(Func<Tensor[], Tensor> body, object attributes, Tensor[] x, bool record)

@@ -64,17 +64,6 @@ namespace Flambeau.Ops
             new("x.Dropout(0.4)", g => [Tensor.RandN([5, 7], generator: g)], t => t[0].Dropout(0.4, generator: new Generator(7))),
         ];
     }
-
-    /// <summary>softmax(q · kᵀ · scale + mask) · v.</summary>
-    public readonly struct ScaledDotProductAttention : IComposite
-    {
-        /// <inheritdoc/>
-        public static IEnumerable<Sample> Samples =>
-        [
-            new("causal", g => [Tensor.RandN([2, 2, 5, 4], generator: g), Tensor.RandN([2, 2, 5, 4], generator: g), Tensor.RandN([2, 2, 5, 4], generator: g)], t => t[0].ScaledDotProductAttention(t[1], t[2], isCausal: true)),
-            new("grouped, masked", g => [Tensor.RandN([1, 4, 3, 4], generator: g), Tensor.RandN([1, 2, 5, 4], generator: g), Tensor.RandN([1, 2, 5, 6], generator: g), Tensor.RandN([3, 5], generator: g)], t => t[0].ScaledDotProductAttention(t[1], t[2], t[3])),
-        ];
-    }
 }
 
 namespace Flambeau
@@ -175,62 +164,7 @@ namespace Flambeau
                 var kept = Tensor.Rand(x.Shape, DType.Float32, generator).Ge(p).To(x.DType);
                 return temporaries.Keep(x * (kept * (1 / (1 - p))));
             }
-
-            /// <summary>
-            /// softmax(q · kᵀ · scale + mask) · v: q [.., T, d], k [.., S, d], v [.., S, e] → [.., T, e] (Vaswani et al. 2017; PyTorch: <c>scaled_dot_product_attention</c>).
-            /// Where q has a multiple of k's heads (third dim from the end), each of k's heads serves a group of them.
-            /// </summary>
-            /// <param name="k">The keys.</param>
-            /// <param name="v">The values.</param>
-            /// <param name="mask">Bool (true takes part) or added to the scores; broadcasts to [.., T, S].</param>
-            /// <param name="dropout">The probability that a weight is dropped.</param>
-            /// <param name="isCausal">Position t sees positions up to t only.</param>
-            /// <param name="scale">1/√d if not given.</param>
-            /// <param name="generator">Source of the dropout.</param>
-            public Tensor ScaledDotProductAttention(Tensor k, Tensor v, Tensor? mask = null, double dropout = 0, bool isCausal = false, double? scale = null, Generator? generator = null)
-            {
-                const string op = "ScaledDotProductAttention";
-                if (x.Rank < 2 || k.Rank < 2 || v.Rank < 2) throw Errors.Make(op, "needs [.., tokens, size] tensors", ("q", x), ("k", k), ("v", v));
-                if (x.Shape[^1] != k.Shape[^1]) throw Errors.Make(op, $"queries and keys differ in size: {x.Shape[^1]} and {k.Shape[^1]}", ("q", x), ("k", k));
-                if (k.Shape[^2] != v.Shape[^2]) throw Errors.Make(op, $"keys and values differ in length: {k.Shape[^2]} and {v.Shape[^2]}", ("k", k), ("v", v));
-                if (mask is not null && isCausal) throw Errors.Make(op, "takes a mask or isCausal, not both", ("mask", mask));
-                long heads = x.Rank > 2 ? x.Shape[^3] : 1, shared = k.Rank > 2 ? k.Shape[^3] : 1;
-                bool grouped = heads != shared && shared > 1;
-                if (grouped && heads % shared != 0) throw Errors.Make(op, $"{heads} query heads are no multiple of {shared} key heads", ("q", x), ("k", k));
-                scale ??= 1 / Math.Sqrt(x.Shape[^1]);
-                generator ??= Generator.Default;
-                // the weights, T·S a head, are far larger than the operands: the tape keeps these alone
-                return Composite.Recompute(op, t => grouped
-                    ? Grouped(t[0], t[1], t[2], t.Length > 3 ? t[3] : null, dropout, isCausal, scale.Value, generator)
-                    : Attend(t[0], t[1], t[2], t.Length > 3 ? t[3] : null, dropout, isCausal, scale.Value, generator), dropout > 0 ? generator : null, Present(x, k, v, mask));
-            }
         }
-
-        // H = G·groups: queries [.., G, groups, T, d] against keys [.., G, 1, S, d]
-        static Tensor Grouped(Tensor q, Tensor k, Tensor v, Tensor? mask, double dropout, bool isCausal, double scale, Generator generator)
-        {
-            using var temporaries = Temporaries.Begin();
-            long heads = q.Shape[^3], shared = k.Shape[^3];
-            if (mask is { Rank: > 2 }) mask = mask.Shape[^3] == 1 ? mask.Unsqueeze(-3) : mask.Unflatten(-3, shared, heads / shared);
-            return temporaries.Keep(Attend(q.Unflatten(-3, shared, heads / shared), k.Unsqueeze(-3), v.Unsqueeze(-3), mask, dropout, isCausal, scale, generator).Flatten(-4, -3));
-        }
-
-        static Tensor Attend(Tensor q, Tensor k, Tensor v, Tensor? mask, double dropout, bool isCausal, double scale, Generator generator)
-        {
-            using var temporaries = Temporaries.Begin();
-            // the scale goes into the queries: T·d products instead of T·S
-            var scores = (q * scale).MatMul(k.T);
-            if (isCausal) mask = CausalMask(scores.Shape[^2], scores.Shape[^1]);
-            // a mask is added, as 0 and -∞: addition needs no pass of its own backward
-            if (mask is not null) scores += mask.DType == DType.Bool ? Tensor.Zeros(mask.Shape, scores.DType).MaskedFill(mask.LogicalNot(), double.NegativeInfinity) : mask;
-            // a query that may see no key at all: its weights are 0, not the NaN of a softmax of nothing but -∞
-            var blind = mask is null || isCausal ? null : scores.Eq(double.NegativeInfinity).All(-1, keepDim: true);
-            var weights = blind is null ? scores.Softmax(-1) : scores.MaskedFill(blind, 0).Softmax(-1).MaskedFill(blind, 0);
-            return temporaries.Keep(weights.Dropout(dropout, dropout > 0, generator).MatMul(v));
-        }
-
-        /// <summary>True where position t (row) may see position s (column): s ≤ t.</summary>
-        internal static Tensor CausalMask(long t, long s) => Tensor.Arange(s).Le(Tensor.Arange(t).Unsqueeze(1));
 
         // half precision is computed in float32: every intermediate would else be rounded
         static Tensor Wide(Tensor x) => x.DType is DType.Float32 or DType.Float64 ? x : x.To(DType.Float32);

@@ -169,6 +169,17 @@ internal static unsafe class Packing
         }
     }
 
+    /// <summary>Transposes a tile: target[c · targetRow + r] = source[r · sourceRow + c].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Turn<T>(T* source, nint sourceRow, int rows, int columns, T* target, nint targetRow) where T : unmanaged
+    {
+        int r = 0;
+        for (; r + 4 <= rows; r += 4) Four(source + r * sourceRow, sourceRow, columns, target + r, targetRow);
+        for (; r + 2 <= rows; r += 2) Two(source + r * sourceRow, sourceRow, columns, target + r, targetRow);
+        if (r < rows)
+            for (int c = 0; c < columns; c++) target[c * targetRow + r] = source[r * sourceRow + c];
+    }
+
     /// <summary>The transpose of a 4 × 4 block held as four rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Transpose(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d,

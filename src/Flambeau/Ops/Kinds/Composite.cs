@@ -28,7 +28,7 @@ public static class Composite
         var fused = Fused.Of(body, attributes, x, record);
         t_explained?.Add($"{name}\n{fused}");
         if (fused.Forward is null) return body(x);
-        return record ? new CompositeOp(name, body, fused, null, x.Length).Record(x) : fused.Run(x)[0];
+        return record ? new CompositeOp(name, body, fused, null, x.Length).Record(x) : fused.Run(x, false)[0];
     }
 
     /// <summary>What becomes of each composite that <paramref name="run"/> applies, as text: its graph, its passes over rows forward and backward, and why one of them is missing.</summary>
@@ -45,26 +45,47 @@ public static class Composite
 
     /// <summary>
     /// Applies a body whose intermediates are larger than its operands: the tape keeps the operands alone, and the backward pass computes the rest again with the same bits
-    /// (Chen et al. 2016, "Training deep nets with sublinear memory cost"). It may draw from <paramref name="generator"/>. Attention's weights, T·T a head, are the case that it exists for.
+    /// (Chen et al. 2016, "Training deep nets with sublinear memory cost"). It may draw from <paramref name="generator"/>. A kernel, where there is one, is what runs it and its gradient.
+    /// Attention's weights, T·T a head, are the case that this exists for.
     /// </summary>
-    internal static Tensor Recompute(string name, Func<Tensor[], Tensor> body, Generator? generator, params Tensor[] x)
+    internal static Tensor Recompute(string name, Func<Tensor[], Tensor> body, ICompositeKernel? kernel, Generator? generator, params Tensor[] x)
     {
-        // tensors of a transform are differentiated by whoever is in charge of them
-        if (CompositeOp.IsAgain || !GradMode.Enabled || !Array.Exists(x, t => t.RequiresGrad) || Interpreter.InCharge(x) is not null) return body(x);
+        if (CompositeOp.IsAgain) return body(x);
+        // without a kernel, tensors of a transform are differentiated by whoever is in charge of them
+        if (Interpreter.InCharge(x) is not null) return kernel is null ? body(x) : new CompositeOp(name, body, kernel, null, x.Length).Apply(x);
         using var _ = Diagnostics.Recording.Operator(name, x);
-        return new CompositeOp(name, body, null, generator, x.Length).Record(x);
+        bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
+        return record ? new CompositeOp(name, body, kernel, generator, x.Length).Record(x) : kernel is null ? body(x) : kernel.Run(x, false)[0];
     }
+}
 
-    internal static Tensor[] Run(this Fused fused, Tensor[] x) => Diagnostics.Recording.Run(fused.Forward!, x);
+/// <summary>What computes a composite and its gradient in one go each.</summary>
+internal interface ICompositeKernel
+{
+    /// <summary>True if the backward pass reads the result.</summary>
+    bool SavesResult { get; }
+
+    /// <summary>The result, and, to be recorded, what the backward pass needs besides.</summary>
+    Tensor[] Run(Tensor[] x, bool record);
+
+    /// <summary>True if <see cref="Pullback"/> can be called.</summary>
+    bool HasPullback { get; }
+
+    /// <summary>Gives the gradients of the operands that need one. <paramref name="y"/> is given if it was saved.</summary>
+    void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Tensor g);
+
+    /// <summary>The composite of a whole batch, as <see cref="Op.Batch"/>: for a kernel whose bits the body does not have.</summary>
+    Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size) => throw new NotSupportedException("the body runs under a transform");
 }
 
 /// <summary>One application of a composite on the tape.</summary>
-internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, Fused? fused, Generator? generator, int operands) : Op
+internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICompositeKernel? kernel, Generator? generator, int operands) : Op
 {
     [ThreadStatic] static bool t_again;
 
     readonly (ulong, ulong) _state = generator?.State ?? default;
     Saved[] _statistics = [];
+    bool _byKernel;
 
     /// <summary>True inside a second run: what is nested is recorded operator by operator.</summary>
     public static bool IsAgain => t_again;
@@ -72,13 +93,14 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, Fuse
     public override string Name => name;
 
     // gradients of gradients start from the operands
-    public override uint SavesFor(int operand) => (1u << operands) - 1 | (fused?.SavesResult == true ? Output : 0);
+    public override uint SavesFor(int operand) => (1u << operands) - 1 | (kernel?.SavesResult == true ? Output : 0);
 
     /// <summary>Runs and, since an operand wants a gradient, goes on the tape.</summary>
     public Tensor Record(Tensor[] x)
     {
-        if (fused is null) return Tape.Record(this, x, Run(x));
-        var results = fused.Run(x);
+        if (kernel is null) return Tape.Record(this, x, Run(x));
+        var results = kernel.Run(x, true);
+        _byKernel = kernel.HasPullback;
         var y = Tape.Record(this, x, results[0]);
         if (y.Meta?.Node is not { } node) return y;
         _statistics = new Saved[results.Length - 1];
@@ -93,7 +115,7 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, Fuse
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
         using var _ = Autograd.NoGrad();
-        return body(x.ToArray());
+        return kernel is null ? body(x.ToArray()) : kernel.Run(x.ToArray(), false)[0];
     }
 
     public override void Released()
@@ -104,19 +126,18 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, Fuse
 
     public override void Pullback(Node node, Tensor g)
     {
-        if (fused?.Backward is { } backward && !GradMode.Enabled && g.Level is null) RunBackward(backward, node, g);
+        if (_byKernel && !GradMode.Enabled && g.Level is null) PullThrough(kernel!, node, g);
         else PullAgain(node, g);
     }
 
-    void RunBackward(GraphProgram backward, Node node, Tensor g)
+    void PullThrough(ICompositeKernel kernel, Node node, Tensor g)
     {
-        var given = new Tensor[operands + 2 + _statistics.Length];
-        for (int i = 0; i < operands; i++) given[i] = node.Input(i);
-        given[operands] = fused!.SavesResult ? node.Output() : given[0];
-        for (int i = 0; i < _statistics.Length; i++) given[operands + 1 + i] = _statistics[i].Unpack(node, "row statistics");
-        given[^1] = g;
-        var gradients = Diagnostics.Recording.Run(backward, given);
-        for (int i = 0; i < gradients.Length; i++) node.Give(fused.Differentiated[i], gradients[i]);
+        var x = new Tensor[operands];
+        for (int i = 0; i < operands; i++) x[i] = node.Input(i);
+        var y = kernel.SavesResult ? node.Output() : null;
+        var statistics = new Tensor[_statistics.Length];
+        for (int i = 0; i < statistics.Length; i++) statistics[i] = _statistics[i].Unpack(node, "row statistics");
+        kernel.Pullback(node, x, y, statistics, g);
     }
 
     void PullAgain(Node node, Tensor g)
@@ -157,9 +178,15 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, Fuse
         }
     }
 
-    public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y) => throw NotLifted();
+    /// <summary>The tangent of the body; the value stays the kernel's.</summary>
+    public override Tensor Push(ReadOnlySpan<Tensor> x, ReadOnlySpan<Tensor?> t, Tensor y)
+    {
+        var jvp = new Jvp();
+        var lifted = x.ToArray();
+        for (int i = 0; i < lifted.Length; i++)
+            if (t[i] is { } tangent) lifted[i] = jvp.Lift(lifted[i], tangent);
+        return jvp.DirectionOf(Again(lifted)) ?? Tensor.ZerosLike(y);
+    }
 
-    public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size) => throw NotLifted();
-
-    InvalidOperationException NotLifted() => new($"{name} runs its body under a transform, never itself");
+    public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size) => kernel!.Batch(x, batched, size);
 }

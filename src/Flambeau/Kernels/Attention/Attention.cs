@@ -1,0 +1,107 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Flambeau.Scalars;
+
+namespace Flambeau.Kernels;
+
+/// <summary>Where one operand's heads lie: <c>At[item, group, row, column]</c>, strides in elements. An item is a position of the batch and a head of the keys; its group are the query heads that share it.</summary>
+internal unsafe struct Heads<T> where T : unmanaged
+{
+    public T* At;
+    /// <summary>By index of the batch and by head of the keys.</summary>
+    public long[] Strides;
+    public long Group, Row, Column;
+
+    public readonly T* Of(long[] sizes, long item, long group)
+    {
+        T* at = At + group * Group;
+        for (int d = sizes.Length - 1; d >= 0; d--)
+        {
+            at += item % sizes[d] * Strides[d];
+            item /= sizes[d];
+        }
+        return at;
+    }
+}
+
+/// <summary>
+/// softmax(Q Kᵀ · scale + bias) V and its gradients, without the weights ever being whole: float32 and float64. The law: keys come in blocks of <see cref="Attention.KeyBlock"/> anchored at 0; a block's scores are products of
+/// <see cref="Gemm"/>'s law; its weights are 2^(score − the largest so far), summed in the order of the keys; what came before is scaled by 2^(old − new largest), and the block's chain of V's rows is added to it. Hidden keys have weight 0.
+/// So a query's result depends on the query and the keys that it sees alone: the same bits for any width of vectors, threads, neighbours, and whether the keys came all at once or in pieces.
+/// Online softmax after Milakov and Gimelshein 2018; blocks and the backward pass after Dao et al. 2022 (FlashAttention) and Rabe and Staats 2021.
+/// </summary>
+internal unsafe struct AttentionOf<T> where T : unmanaged
+{
+    /// <summary>The sizes of the items' indices.</summary>
+    public long[] Sizes;
+    public long Items, Queries, Keys;
+    /// <summary>Query heads that share a head of the keys.</summary>
+    public int Groups;
+    /// <summary>Columns of Q and K, and of V.</summary>
+    public int Size, ValueSize;
+    public double Scale;
+    /// <summary>Query t sees keys 0 … t.</summary>
+    public bool IsCausal;
+    public Heads<T> Q, K, V, O;
+    /// <summary>Added to the scores where it is given; −∞ hides.</summary>
+    public Heads<T> Bias;
+    /// <summary>Zero hides, where it is given.</summary>
+    public Heads<byte> Allowed;
+    /// <summary>log₂ Σ 2^score by item, group and query; null if nobody wants it.</summary>
+    public T* LogSum;
+    /// <summary>For the backward pass.</summary>
+    public Heads<T> GradO, GradQ, GradK, GradV;
+
+    public readonly bool IsMasked => Bias.At is not null || Allowed.At is not null;
+
+    /// <summary>How many keys a query sees, from the first on.</summary>
+    public readonly long Seen(long query) => IsCausal ? Math.Min(Keys, query + 1) : Keys;
+
+    /// <summary>Multiplications of the forward pass.</summary>
+    public readonly double Work => (double)Items * Groups * Queries * Keys * (Size + ValueSize) / (IsCausal ? 2 : 1);
+}
+
+/// <summary>Runs attention by the vectors in use.</summary>
+internal static unsafe class Attention
+{
+    /// <summary>Keys in a block forward: part of the law.</summary>
+    public const int KeyBlock = 128;
+    /// <summary>Keys and queries in a block backward: part of the law, and multiples of every register block's width and rows.</summary>
+    public const int GradKeyBlock = 96, GradQueryBlock = 144;
+
+    public static void Forward<T>(ref AttentionOf<T> x) where T : unmanaged
+    {
+        if (typeof(T) == typeof(float))
+        {
+            ref var f = ref Unsafe.As<AttentionOf<T>, AttentionOf<float>>(ref x);
+            if (Gemm.Width == 512) AttentionForward<Float512, float, Vector512<float>, Lanes512<float>>.Run(f);
+            else if (Gemm.Width == 256) AttentionForward<Float256, float, Vector256<float>, Lanes256<float>>.Run(f);
+            else AttentionForward<Float128, float, Vector128<float>, Lanes128<float>>.Run(f);
+        }
+        else
+        {
+            ref var d = ref Unsafe.As<AttentionOf<T>, AttentionOf<double>>(ref x);
+            if (Gemm.Width == 512) AttentionForward<Double512, double, Vector512<double>, Lanes512<double>>.Run(d);
+            else if (Gemm.Width == 256) AttentionForward<Double256, double, Vector256<double>, Lanes256<double>>.Run(d);
+            else AttentionForward<Double128, double, Vector128<double>, Lanes128<double>>.Run(d);
+        }
+    }
+
+    public static void Backward<T>(ref AttentionOf<T> x) where T : unmanaged
+    {
+        if (typeof(T) == typeof(float))
+        {
+            ref var f = ref Unsafe.As<AttentionOf<T>, AttentionOf<float>>(ref x);
+            if (Gemm.Width == 512) AttentionBackward<Float512, float, Vector512<float>, Lanes512<float>>.Run(f);
+            else if (Gemm.Width == 256) AttentionBackward<Float256, float, Vector256<float>, Lanes256<float>>.Run(f);
+            else AttentionBackward<Float128, float, Vector128<float>, Lanes128<float>>.Run(f);
+        }
+        else
+        {
+            ref var d = ref Unsafe.As<AttentionOf<T>, AttentionOf<double>>(ref x);
+            if (Gemm.Width == 512) AttentionBackward<Double512, double, Vector512<double>, Lanes512<double>>.Run(d);
+            else if (Gemm.Width == 256) AttentionBackward<Double256, double, Vector256<double>, Lanes256<double>>.Run(d);
+            else AttentionBackward<Double128, double, Vector128<double>, Lanes128<double>>.Run(d);
+        }
+    }
+}

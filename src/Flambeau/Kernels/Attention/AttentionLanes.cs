@@ -1,0 +1,167 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Flambeau.Scalars;
+
+namespace Flambeau.Kernels;
+
+/// <summary>
+/// What attention does with tiles of scores between its products, a vector of lanes at a time. No method calls another that is not inlined: vectors that live across a call are stored at every turn of a loop.
+/// A tile's row is a key and its lanes queries, or the other way round.
+/// </summary>
+internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : ILanes<S>
+{
+    static readonly T* Indices = FirstNumbers();
+
+    static T* FirstNumbers()
+    {
+        var numbers = (T*)NativeMemory.AlignedAlloc((nuint)(S.Count * sizeof(T)), 64);
+        for (int i = 0; i < S.Count; i++) numbers[i] = Of(i);
+        return numbers;
+    }
+
+    public static T Of(double x) => typeof(T) == typeof(float) ? (T)(object)(float)x : (T)(object)x;
+
+    /// <summary>The lowest finite number: where the search for the largest score begins, so that hidden keys, at −∞, get weight 0 and not NaN.</summary>
+    static double Lowest => typeof(T) == typeof(float) ? float.MinValue : double.MinValue;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S Larger(S x, S y) => S.Select(x > y, x, y);
+
+    /// <summary>No score yet.</summary>
+    public static void Begin(int count, T* largest, T* sum)
+    {
+        for (int i = 0; i < count; i++) (largest[i], sum[i]) = (Of(Lowest), default);
+    }
+
+    /// <summary>
+    /// One vector of queries over <paramref name="n"/> keys: scores become 2^(score − largest so far), which are added up in order after the sum so far is scaled.
+    /// Returns true if the largest rose in any lane: then what was accumulated needs <paramref name="scale"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static bool Weights(int n, T* scores, nint pitch, T* largest, T* sum, T* scale)
+    {
+        S before = S.Load(largest), m0 = before, m1 = before, m2 = before, m3 = before;
+        T* p = scores;
+        int j = 0;
+        for (; j + 4 <= n; j += 4, p += 4 * pitch)
+        {
+            m0 = Larger(S.Load(p), m0);
+            m1 = Larger(S.Load(p + pitch), m1);
+            m2 = Larger(S.Load(p + 2 * pitch), m2);
+            m3 = Larger(S.Load(p + 3 * pitch), m3);
+        }
+        for (; j < n; j++, p += pitch) m0 = Larger(S.Load(p), m0);
+        S m = Larger(Larger(m0, m1), Larger(m2, m3)), total = S.Constant(0);
+        p = scores;
+        for (j = 0; j < n; j++, p += pitch)
+        {
+            S e = S.Exp2(S.Load(p) - m);
+            S.Store(e, p);
+            total = total + e;
+        }
+        S factor = S.Exp2(before - m);
+        S.Store(m, largest);
+        S.Store(S.FusedMultiplyAdd(S.Load(sum), factor, total), sum);
+        S.Store(factor, scale);
+        return !S.None(m > before);
+    }
+
+    /// <summary>x[row] ·= factor, lane by lane; <paramref name="vectors"/> vectors of <paramref name="rows"/> rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ScaleLanes(int rows, int vectors, T* x, nint pitch, T* factor)
+    {
+        for (int v = 0; v < vectors; v++, x += S.Count, factor += S.Count)
+        {
+            S f = S.Load(factor);
+            T* p = x;
+            for (int r = 0; r < rows; r++, p += pitch) S.Store(S.Load(p) * f, p);
+        }
+    }
+
+    /// <summary>x ·= factor; whole vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(long count, T* x, double factor)
+    {
+        S f = S.Constant(factor);
+        for (long i = 0; i < count; i += S.Count) S.Store(S.Load(x + i) * f, x + i);
+    }
+
+    /// <summary>1 ÷ the sums; 0 where a query saw no key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Reciprocals(int vectors, T* sum, T* result)
+    {
+        for (int v = 0; v < vectors; v++, sum += S.Count, result += S.Count)
+        {
+            S s = S.Load(sum);
+            S.Store(S.Select(S.Equal(s, S.Constant(0)), S.Constant(0), S.Constant(1) / s), result);
+        }
+    }
+
+    /// <summary>largest + log₂ sum into the sums; +∞ where a query saw no key, so that its weights are 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void LogSums(int vectors, T* largest, T* sum)
+    {
+        for (int v = 0; v < vectors; v++, sum += S.Count, largest += S.Count)
+        {
+            S s = S.Load(sum);
+            S.Store(S.Select(S.Equal(s, S.Constant(0)), S.Constant(double.PositiveInfinity), S.Load(largest) + S.Log2(s)), sum);
+        }
+    }
+
+    /// <summary>Row r is a key and hides from the lanes below <paramref name="first"/> + r: queries that come before it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void HideFromEarlier(int rows, int vectors, T* scores, nint pitch, long first)
+    {
+        S hidden = S.Constant(double.NegativeInfinity), index = S.Load(Indices);
+        for (int r = (int)Math.Max(0, 1 - first); r < rows; r++)
+        {
+            long limit = first + r;
+            T* p = scores + r * pitch;
+            for (int v = 0; v < vectors && v * S.Count < limit; v++, p += S.Count)
+                S.Store(S.Select(index < S.Constant(limit - v * S.Count), hidden, S.Load(p)), p);
+        }
+    }
+
+    /// <summary>scores += bias · log₂ e. What is finite stays finite: a bias of the lowest number does not hide.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddBias(int rows, int vectors, T* scores, T* bias, nint pitch)
+    {
+        S hidden = S.Constant(double.NegativeInfinity), lowest = S.Constant(Lowest), log2E = S.Constant(1 / Math.Log(2));
+        for (int r = 0; r < rows; r++, scores += pitch, bias += pitch)
+            for (int q = 0; q < vectors * S.Count; q += S.Count)
+            {
+                S b = S.Load(bias + q), exponent = b * log2E;
+                exponent = S.Select(S.Equal(b, hidden), hidden, S.Select(exponent < lowest, lowest, exponent));
+                S.Store(S.Load(scores + q) + exponent, scores + q);
+            }
+    }
+
+    /// <summary>
+    /// Row r is a query and its lanes are keys: scores become weights P = 2^(score − L), and gradients of the weights become those of the scores, P (dP − D).
+    /// Lanes from <paramref name="seen"/> + r on are hidden.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Gradients(int rows, int vectors, T* scores, T* gradients, nint pitch, T* logSum, T* delta, long seen)
+    {
+        S index = S.Load(Indices), zero = S.Constant(0);
+        for (int r = 0; r < rows; r++, scores += pitch, gradients += pitch)
+        {
+            S l = S.Broadcast(logSum + r), d = S.Broadcast(delta + r);
+            if (seen + r >= vectors * S.Count)
+                for (int q = 0; q < vectors * S.Count; q += S.Count)
+                {
+                    S p = S.Exp2(S.Load(scores + q) - l);
+                    S.Store(p, scores + q);
+                    S.Store(p * (S.Load(gradients + q) - d), gradients + q);
+                }
+            else
+                for (int q = 0; q < vectors * S.Count; q += S.Count)
+                {
+                    S visible = index < S.Constant(seen + r - q);
+                    S p = S.Select(visible, S.Exp2(S.Load(scores + q) - l), zero);
+                    S.Store(p, scores + q);
+                    S.Store(S.Select(visible, p * (S.Load(gradients + q) - d), zero), gradients + q);
+                }
+        }
+    }
+}

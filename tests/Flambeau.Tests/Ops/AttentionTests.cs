@@ -1,0 +1,274 @@
+using Flambeau.Kernels;
+using Flambeau.Runtime;
+using Flambeau.Scalars;
+
+namespace Flambeau.Tests.Ops;
+
+/// <summary>Attention's kernels against the law that they state, against loops in double, and against themselves in other company: the bits of a query hang on the query and what it sees alone.</summary>
+[Collection("Team")]
+public class AttentionTests
+{
+    // ---- operands ----
+
+    sealed record Case(int Batch, int Heads, int Shared, int Queries, int Keys, int Size, int ValueSize, string Mask)
+    {
+        public bool IsCausal => Mask == "causal";
+    }
+
+    static readonly Case[] s_cases =
+    [
+        new(2, 2, 2, 77, 77, 64, 64, "causal"), new(1, 4, 2, 130, 130, 80, 80, "causal"), new(1, 3, 1, 50, 200, 16, 24, ""), new(2, 2, 2, 5, 7, 3, 5, "bias"), new(1, 2, 2, 300, 300, 128, 128, "causal"),
+        new(1, 2, 1, 290, 300, 20, 20, "bool"), new(1, 1, 1, 1, 1, 1, 1, "causal"), new(1, 2, 2, 260, 100, 64, 64, "causal"), new(1, 2, 2, 100, 260, 64, 64, "causal"), new(1, 2, 2, 145, 97, 64, 40, "bias"),
+    ];
+
+    public static TheoryData<int, int> CasesAndWidths()
+    {
+        var data = new TheoryData<int, int>();
+        foreach (int width in new[] { 512, 256, 128 })
+            for (int i = 0; i < s_cases.Length; i++) data.Add(i, width);
+        return data;
+    }
+
+    sealed class Operands
+    {
+        public readonly Tensor Q, K, V, Gradient;
+        public readonly Tensor? Mask;
+
+        // layouts as models have them: heads of a token side by side, or tokens of a head, or d strided
+        public Operands(Case c, DType type, ulong seed)
+        {
+            var g = new Generator(seed);
+            Tensor New(params long[] sizes) => (Tensor.RandN(sizes, generator: g) * 1.5).To(type);
+            Q = New(c.Batch, c.Queries, c.Heads, c.Size).Transpose(1, 2);
+            K = New(c.Batch, c.Shared, c.Keys, c.Size);
+            V = New(c.Batch, c.Shared, c.ValueSize, c.Keys).Transpose(2, 3);
+            Gradient = New(c.Batch, c.Heads, c.Queries, c.ValueSize);
+            Mask = c.Mask == "bias" ? New(1, c.Queries, c.Keys) : c.Mask == "bool" ? Tensor.Rand([c.Batch, 1, c.Queries, c.Keys], generator: g).Gt(0.4) : null;
+            // a query that sees nothing, and blocks of keys that one sees nothing of
+            if (c.Mask == "bool") Mask!.Narrow(2, 3, 1).Fill_(false);
+            if (c.Mask == "bool") Mask!.Narrow(2, 5, 1).Narrow(3, 0, 200).Fill_(false);
+        }
+    }
+
+    static Tensor Run(Operands x, Case c) => x.Q.ScaledDotProductAttention(x.K, x.V, x.Mask, isCausal: c.IsCausal);
+
+    static Tensor[] Gradients(Tensor q, Tensor k, Tensor v, Func<Tensor, Tensor, Tensor, Tensor> f, Tensor g)
+    {
+        Tensor a = q.Alias().RequiresGrad_(), b = k.Alias().RequiresGrad_(), c = v.Alias().RequiresGrad_();
+        return [.. Autograd.Grad([f(a, b, c)], [a, b, c], [g]).Select(t => t!)];
+    }
+
+    // in double, by operators that have nothing to do with the kernel
+    static Tensor Truth(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal)
+    {
+        (q, k, v) = (q.To(DType.Float64), k.To(DType.Float64), v.To(DType.Float64));
+        long group = q.Rank > 2 ? q.Shape[^3] / k.Shape[^3] : 1;
+        if (group > 1) (k, v) = (k.RepeatInterleave(group, -3), v.RepeatInterleave(group, -3));
+        var scores = q.MatMul(k.T) * (1 / Math.Sqrt(q.Shape[^1]));
+        var hidden = causal ? Tensor.Arange(k.Shape[^2]).Gt(Tensor.Arange(q.Shape[^2]).Unsqueeze(1)) : mask is { DType: DType.Bool } ? mask.LogicalNot() : null;
+        if (hidden is not null) scores = scores.MaskedFill(hidden, double.NegativeInfinity);
+        else if (mask is not null) scores += mask.To(DType.Float64);
+        var blind = scores.Eq(double.NegativeInfinity).All(-1, keepDim: true);
+        return scores.MaskedFill(blind, 0).Softmax(-1).MaskedFill(blind, 0).MatMul(v);
+    }
+
+    static double Distance(Tensor x, Tensor y) => (x.To(DType.Float64) - y.To(DType.Float64)).Abs().Max().Item();
+
+    static void SameBits(Tensor x, Tensor y, string what)
+    {
+        double[] a = x.ToArray<double>(), b = y.ToArray<double>();
+        for (int i = 0; i < a.Length; i++) Assert.True(BitConverter.DoubleToInt64Bits(a[i]) == BitConverter.DoubleToInt64Bits(b[i]), $"{what}: element {i} is {b[i]:R}, not {a[i]:R}");
+    }
+
+    static void AtWidth(int bits, Action run)
+    {
+        int before = Gemm.Width;
+        Gemm.Width = Math.Min(before, bits);
+        try { run(); }
+        finally { Gemm.Width = before; }
+    }
+
+    // ---- the numbers ----
+
+    [Theory]
+    [MemberData(nameof(CasesAndWidths))]
+    public void Results_and_gradients_are_those_of_loops_in_double(int which, int width) => AtWidth(width, () =>
+    {
+        var c = s_cases[which];
+        foreach (var (type, bound) in new[] { (DType.Float64, 2e-13), (DType.Float32, 3e-5), (DType.BFloat16, 0.1), (DType.Float16, 0.02) })
+        {
+            var x = new Operands(c, type, (ulong)which);
+            var y = Run(x, c);
+            Assert.Equal(type, y.DType);
+            Assert.True(Distance(y, Truth(x.Q, x.K, x.V, x.Mask, c.IsCausal)) < bound, $"{c} {type}");
+            var found = Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, x.Mask, isCausal: c.IsCausal), x.Gradient);
+            var expected = Gradients(x.Q.To(DType.Float64), x.K.To(DType.Float64), x.V.To(DType.Float64), (q, k, v) => Truth(q, k, v, x.Mask, c.IsCausal), x.Gradient.To(DType.Float64));
+            for (int i = 0; i < 3; i++) Assert.True(Distance(found[i], expected[i]) < 2 * bound, $"{c} {type}: gradient {i} is off by {Distance(found[i], expected[i]):E1}");
+        }
+    });
+
+    /// <summary>The law of the forward pass, one query at a time.</summary>
+    static float[] Law(float[] q, Func<int, float[]> key, Func<int, float[]> value, int seen, double scale, int valueSize)
+    {
+        float factor = (float)(scale / Math.Log(2)), largest = float.MinValue, sum = 0;
+        float[] scaled = [.. q.Select(x => x * factor)], result = new float[valueSize];
+        for (int block = 0; block < seen; block += 128)
+        {
+            int n = Math.Min(128, seen - block);
+            var weights = new float[n];
+            float before = largest, total = 0;
+            for (int j = 0; j < n; j++)
+            {
+                float s = 0;
+                for (int d = 0; d < q.Length; d++) s = MathF.FusedMultiplyAdd(key(block + j)[d], scaled[d], s);
+                weights[j] = s;
+                largest = Math.Max(largest, s);
+            }
+            for (int j = 0; j < n; j++) total += weights[j] = Lane<float>.Exp2(new(weights[j] - largest)).Value;
+            float kept = Lane<float>.Exp2(new(before - largest)).Value;
+            sum = MathF.FusedMultiplyAdd(sum, kept, total);
+            for (int d = 0; d < valueSize; d++)
+            {
+                float chain = 0;
+                for (int j = 0; j < n; j++) chain = MathF.FusedMultiplyAdd(value(block + j)[d], weights[j], chain);
+                result[d] = block == 0 ? chain : result[d] * kept + chain;
+            }
+        }
+        float reciprocal = 1 / sum;
+        for (int d = 0; d < valueSize; d++) result[d] *= reciprocal;
+        return result;
+    }
+
+    [Theory]
+    [InlineData(512), InlineData(256), InlineData(128)]
+    public void The_forward_pass_is_its_law_to_the_bit(int width) => AtWidth(width, () =>
+    {
+        const int length = 300, size = 20;
+        var g = new Generator(11);
+        Tensor q = Tensor.RandN([length, size], generator: g), k = Tensor.RandN([length, size], generator: g), v = Tensor.RandN([length, size], generator: g);
+        float[] found = q.ScaledDotProductAttention(k, v, isCausal: true).ToArray<float>(), qs = q.ToArray<float>(), ks = k.ToArray<float>(), vs = v.ToArray<float>();
+        for (int t = 0; t < length; t++)
+        {
+            var expected = Law(qs[(t * size)..((t + 1) * size)], j => ks[(j * size)..((j + 1) * size)], j => vs[(j * size)..((j + 1) * size)], t + 1, 1 / Math.Sqrt(size), size);
+            for (int d = 0; d < size; d++) Assert.Equal(BitConverter.SingleToInt32Bits(expected[d]), BitConverter.SingleToInt32Bits(found[t * size + d]));
+        }
+    });
+
+    [Fact]
+    public void A_query_has_the_same_bits_in_any_company()
+    {
+        var c = new Case(3, 4, 2, 201, 201, 40, 40, "causal");
+        var x = new Operands(c, DType.Float32, 5);
+        int threads = Team.Threads;
+        (Tensor Y, Tensor[] G) All() => (Run(x, c), Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, isCausal: true), x.Gradient));
+        try
+        {
+            Team.Threads = 1;
+            var one = All();
+            Team.Threads = 3;
+            var three = All();
+            SameBits(one.Y, three.Y, "threads");
+            for (int i = 0; i < 3; i++) SameBits(one.G[i], three.G[i], $"threads, gradient {i}");
+            foreach (int width in new[] { 256, 128 })
+                AtWidth(width, () =>
+                {
+                    var narrow = All();
+                    SameBits(one.Y, narrow.Y, $"{width} bits");
+                    for (int i = 0; i < 3; i++) SameBits(one.G[i], narrow.G[i], $"{width} bits, gradient {i}");
+                });
+            // one sequence alone, and one head of the keys with its queries
+            Tensor q = x.Q.Narrow(0, 1, 1).Narrow(1, 2, 2), k = x.K.Narrow(0, 1, 1).Narrow(1, 1, 1), v = x.V.Narrow(0, 1, 1).Narrow(1, 1, 1);
+            SameBits(one.Y.Narrow(0, 1, 1).Narrow(1, 2, 2), q.ScaledDotProductAttention(k, v, isCausal: true), "alone");
+            var own = Gradients(q, k, v, (a, b, d) => a.ScaledDotProductAttention(b, d, isCausal: true), x.Gradient.Narrow(0, 1, 1).Narrow(1, 2, 2));
+            SameBits(one.G[0].Narrow(0, 1, 1).Narrow(1, 2, 2), own[0], "alone, gradient of the queries");
+            SameBits(one.G[1].Narrow(0, 1, 1).Narrow(1, 1, 1), own[1], "alone, gradient of the keys");
+            // token by token against what came before, as a cache is read, and in pieces
+            foreach (int t in new[] { 0, 1, 47, 48, 127, 128, 129, 200 })
+                SameBits(one.Y.Narrow(2, t, 1), x.Q.Narrow(2, t, 1).ScaledDotProductAttention(x.K.Narrow(2, 0, t + 1), x.V.Narrow(2, 0, t + 1)), $"token {t}");
+            var piece = Tensor.Arange(170).Le(Tensor.Arange(70, 170, 1).Unsqueeze(1));
+            SameBits(one.Y.Narrow(2, 70, 100), x.Q.Narrow(2, 70, 100).ScaledDotProductAttention(x.K.Narrow(2, 0, 170), x.V.Narrow(2, 0, 170), piece), "a piece");
+        }
+        finally { Team.Threads = threads; }
+    }
+
+    [Fact]
+    public void Shapes_and_types_at_random_agree_with_loops_in_double()
+    {
+        int seed = Environment.TickCount;
+        var random = new System.Random(seed);
+        for (int n = 0; n < 60; n++)
+        {
+            int shared = random.Next(1, 4), groups = random.Next(1, 4);
+            var c = new Case(random.Next(1, 3), shared * groups, shared, random.Next(1, 200), random.Next(1, 200), random.Next(1, 70), random.Next(1, 70), new[] { "causal", "", "bias" }[random.Next(3)]);
+            AtWidth(128 << random.Next(3), () =>
+            {
+                var x = new Operands(c, DType.Float64, (ulong)seed + (ulong)n);
+                Assert.True(Distance(Run(x, c), Truth(x.Q, x.K, x.V, x.Mask, c.IsCausal)) < 1e-12, $"seed {seed}, {c}");
+                var found = Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, x.Mask, isCausal: c.IsCausal), x.Gradient);
+                var expected = Gradients(x.Q, x.K, x.V, (q, k, v) => Truth(q, k, v, x.Mask, c.IsCausal), x.Gradient);
+                for (int i = 0; i < 3; i++) Assert.True(Distance(found[i], expected[i]) < 1e-11, $"seed {seed}, {c}: gradient {i}");
+            });
+        }
+    }
+
+    // ---- masks and odd numbers ----
+
+    [Fact]
+    public void A_mask_of_the_lowest_number_weighs_all_alike_and_one_of_minus_infinity_hides()
+    {
+        var g = new Generator(2);
+        Tensor q = Tensor.RandN([3, 4], generator: g), k = Tensor.RandN([5, 4], generator: g), v = Tensor.RandN([5, 4], generator: g);
+        var lowest = q.ScaledDotProductAttention(k, v, Tensor.Full([3, 5], float.MinValue));
+        Assert.True(Distance(lowest, v.Mean(0, keepDim: true).Expand(3, 4)) < 1e-6);
+        var y = q.Alias().RequiresGrad_();
+        var hidden = y.ScaledDotProductAttention(k, v, Tensor.Full([3, 5], float.NegativeInfinity));
+        Assert.Equal(0, hidden.Abs().Max().Item());
+        Assert.Equal(0, Autograd.Grad(hidden.Sum(), y).Abs().Max().Item());
+    }
+
+    [Fact]
+    public void What_is_no_number_passes_through()
+    {
+        var g = new Generator(2);
+        Tensor q = Tensor.RandN([60, 4], generator: g), k = Tensor.RandN([60, 4], generator: g), v = Tensor.RandN([60, 4], generator: g);
+        q.Narrow(0, 7, 1).Fill_(double.NaN);
+        float[] y = q.ScaledDotProductAttention(k, v).ToArray<float>();
+        for (int i = 0; i < y.Length; i++) Assert.Equal(i / 4 == 7, float.IsNaN(y[i]));
+    }
+
+    [Fact]
+    public void The_gradient_of_a_mask_that_is_learned_and_second_order_and_tangents_agree_with_the_operators()
+    {
+        var g = new Generator(9);
+        Tensor q = Tensor.RandN([2, 6, 4], DType.Float64, g).RequiresGrad_(), k = Tensor.RandN([2, 6, 4], DType.Float64, g), v = Tensor.RandN([2, 6, 4], DType.Float64, g), bias = Tensor.RandN([6, 6], DType.Float64, g).RequiresGrad_();
+        Tensor w = Tensor.RandN([2, 6, 4], DType.Float64, g);
+        Assert.True(Distance(Autograd.Grad((q.ScaledDotProductAttention(k, v, bias) * w).Sum(), bias), Autograd.Grad((Truth(q, k, v, bias, false) * w).Sum(), bias)) < 1e-13);
+        Tensor Twice(Func<Tensor> f) => Autograd.Grad((Autograd.Grad((f() * w).Sum(), q, createGraph: true) * w).Sum(), q);
+        Assert.True(Distance(Twice(() => q.ScaledDotProductAttention(k, v, isCausal: true)), Twice(() => Truth(q, k, v, null, true))) < 1e-12);
+        var (value, tangent) = Autograd.Jvp(t => t.ScaledDotProductAttention(k, v, isCausal: true), q.Detach(), w);
+        SameBits(q.Detach().ScaledDotProductAttention(k, v, isCausal: true), value, "the value under Jvp");
+        Assert.True(Distance(tangent, Autograd.Jvp(t => Truth(t, k, v, null, true), q.Detach(), w).Tangent) < 1e-13);
+    }
+
+    // ---- what a model sees ----
+
+    [Fact]
+    public void Heads_that_lie_side_by_side_stay_so()
+    {
+        var x = Tensor.RandN([2, 9, 3 * 8]).RequiresGrad_();
+        Tensor Split(Tensor t) => t.Unflatten(-1, 3, 8).Transpose(1, 2);
+        var y = Split(x).ScaledDotProductAttention(Split(x), Split(x), isCausal: true);
+        Assert.True(y.Transpose(1, 2).IsContiguous);
+        Assert.True(Tensor.RandN([2, 3, 9, 8]) is var q && q.ScaledDotProductAttention(q, q).IsContiguous);
+    }
+
+    [Fact]
+    public void Batches_that_broadcast_have_the_gradients_of_their_copies()
+    {
+        var g = new Generator(4);
+        Tensor q = Tensor.RandN([3, 2, 7, 4], DType.Float64, g).RequiresGrad_(), k = Tensor.RandN([1, 2, 5, 4], DType.Float64, g).RequiresGrad_(), v = Tensor.RandN([5, 4], DType.Float64, g).RequiresGrad_();
+        Tensor Copies() => q.ScaledDotProductAttention(k.Expand(3, 2, 5, 4), v.Expand(3, 2, 5, 4));
+        Assert.True(Distance(Truth(q, k.Expand(3, 2, 5, 4), v.Expand(3, 2, 5, 4), null, false), q.ScaledDotProductAttention(k, v)) < 1e-13);
+        foreach (var x in new[] { q, k, v }) Assert.True(Distance(Autograd.Grad(q.ScaledDotProductAttention(k, v).Sum(), x), Autograd.Grad(Copies().Sum(), x)) < 1e-13);
+    }
+}
