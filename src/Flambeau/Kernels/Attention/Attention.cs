@@ -22,6 +22,12 @@ internal unsafe struct Heads<T> where T : unmanaged
         }
         return at;
     }
+
+    /// <summary>Asks for rows of a head before they are read or written.</summary>
+    public readonly void Prefetch(T* head, long from, long to, int columns)
+    {
+        if (Column == 1 && from < to) Kernels.Prefetch.RowsToL2(head + from * Row, to - from, Row * sizeof(T), (long)columns * sizeof(T));
+    }
 }
 
 /// <summary>

@@ -6,7 +6,7 @@ namespace Flambeau.Kernels;
 
 /// <summary>
 /// Backward, from the operands, the result and log₂ Σ 2^score. Keys are in the lanes: S and dP [query][key] come of Q · Kᵀ and dO · Vᵀ; P = 2^(S − L), dS = P (dP − D), D = Σ dO · O;
-/// dVᵀ += dOᵀ · P and dKᵀ += Qᵀ · dS read dO and Q in place; dS alone is transposed, for dQᵀ += Kᵀ · dSᵀ. A block of keys meets all queries before the next one begins.
+/// dVᵀ += dOᵀ · P and dKᵀ += Qᵀ · dS read dO and Q in place, and so does dQ += dS · K with K. A block of keys meets all queries before the next one begins.
 /// </summary>
 internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T, V> where T : unmanaged where V : struct where S : ILanes<S>
 {
@@ -32,20 +32,20 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
         }
     }
 
-    /// <summary>What a part computes in. By group: packed queries and gradients of the result, panels of dQᵀ, D.</summary>
+    /// <summary>What a part computes in. By group: packed queries and gradients of the result, rows of dQ, D.</summary>
     readonly struct Memory
     {
-        public readonly T* Queries, GradO, GradQ, Delta, Keys, Values, GradK, GradV, Weights, Scores, Turned, Bias;
+        public readonly T* Queries, GradO, GradQ, Delta, Keys, Values, GradK, GradV, Weights, Scores, Bias, KeyRows;
         /// <summary>Elements of a group.</summary>
         public readonly long QueriesPitch, GradOPitch, GradQPitch;
 
         public Memory(in AttentionOf<T> x)
         {
-            long padded = Up(x.Queries, M.Rows), panels = Up(x.Queries, Width);
-            (QueriesPitch, GradOPitch, GradQPitch) = (padded * x.Size, padded * x.ValueSize, panels * x.Size);
+            long padded = Up(x.Queries, M.Rows);
+            (QueriesPitch, GradOPitch, GradQPitch) = (padded * x.Size, padded * x.ValueSize, padded * RowOf(x));
             const int Tile = Attention.GradKeyBlock * Attention.GradQueryBlock;
-            long keys = Attention.GradKeyBlock * (long)x.Size, values = Attention.GradKeyBlock * (long)x.ValueSize;
-            long all = x.Groups * (QueriesPitch + GradOPitch + GradQPitch + padded) + 2 * (keys + values) + 3 * Tile + (x.IsMasked ? Attention.GradQueryBlock * Width : 0);
+            long keys = Attention.GradKeyBlock * RowOf(x), values = Attention.GradKeyBlock * (long)x.ValueSize;
+            long all = x.Groups * (QueriesPitch + GradOPitch + GradQPitch + padded) + 3 * keys + 2 * values + 2 * Tile + (x.IsMasked ? Attention.GradQueryBlock * Width : 0);
             T* at = (T*)Scratch.Rent(Slot.A, (all + 12 * 16) * sizeof(T));
             Keys = Take(keys);
             Values = Take(values);
@@ -53,7 +53,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
             GradV = Take(values);
             Weights = Take(Tile);
             Scores = Take(Tile);
-            Turned = Take(Tile);
+            KeyRows = Take(keys);
             Bias = Take(x.IsMasked ? Attention.GradQueryBlock * Width : 0);
             Queries = Take(x.Groups * QueriesPitch);
             GradO = Take(x.Groups * GradOPitch);
@@ -69,19 +69,36 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
         }
     }
 
+    /// <summary>Elements of a row of dQ: whole vectors.</summary>
+    static long RowOf(in AttentionOf<T> x) => Up(x.Size, M.Lanes);
+
     static long Up(long size, long unit) => (size + unit - 1) / unit * unit;
 
     static void Item(in AttentionOf<T> x, in Memory memory, long item)
     {
         for (int g = 0; g < x.Groups; g++)
         {
-            Packing.Pack<M, T, V>(x.Q.Of(x.Sizes, item, g), x.Q.Row, x.Q.Column, x.Queries, x.Size, memory.Queries + g * memory.QueriesPitch, M.Rows);
-            Packing.Pack<M, T, V>(x.GradO.Of(x.Sizes, item, g), x.GradO.Row, x.GradO.Column, x.Queries, x.ValueSize, memory.GradO + g * memory.GradOPitch, M.Rows);
-            Deltas(x, item, g, memory.Delta + g * x.Queries);
+            T* queries = x.Q.Of(x.Sizes, item, g), gradO = x.GradO.Of(x.Sizes, item, g), o = x.O.Of(x.Sizes, item, g);
+            const int Ahead = Attention.GradQueryBlock;
+            for (long i = 0; i < x.Queries; i += Ahead)
+            {
+                long n = Math.Min(Ahead, x.Queries - i), next = Math.Min(x.Queries, i + 2 * Ahead);
+                x.Q.Prefetch(queries, i + Ahead, next, x.Size);
+                x.GradO.Prefetch(gradO, i + Ahead, next, x.ValueSize);
+                x.O.Prefetch(o, i + Ahead, next, x.ValueSize);
+                Packing.Pack<M, T, V>(queries + i * x.Q.Row, x.Q.Row, x.Q.Column, n, x.Size, memory.Queries + g * memory.QueriesPitch + i * x.Size, M.Rows);
+                Packing.Pack<M, T, V>(gradO + i * x.GradO.Row, x.GradO.Row, x.GradO.Column, n, x.ValueSize, memory.GradO + g * memory.GradOPitch + i * x.ValueSize, M.Rows);
+                Deltas(x, o + i * x.O.Row, gradO + i * x.GradO.Row, n, memory.Delta + g * x.Queries + i);
+            }
         }
         Clear(memory.GradQ, x.Groups * memory.GradQPitch);
         for (long j = 0; j < x.Keys; j += Attention.GradKeyBlock) Keys(x, memory, item, j, (int)Math.Min(Attention.GradKeyBlock, x.Keys - j));
-        for (int g = 0; g < x.Groups; g++) Give(x.GradQ.Of(x.Sizes, item, g), x.GradQ.Row, memory.GradQ + g * memory.GradQPitch, x.Queries, x.Size, x.Scale);
+        for (int g = 0; g < x.Groups; g++)
+        {
+            T* rows = memory.GradQ + g * memory.GradQPitch, target = x.GradQ.Of(x.Sizes, item, g);
+            AttentionLanes<T, S>.Scale(x.Queries * RowOf(x), rows, x.Scale);
+            for (long i = 0; i < x.Queries; i++) new Span<T>(rows + i * RowOf(x), x.Size).CopyTo(new Span<T>(target + i * x.GradQ.Row, x.Size));
+        }
     }
 
     static void Clear(T* p, long count)
@@ -97,44 +114,31 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
         for (long i = 0; i < rows; i += Width) Packing.Turn(panels + i * columns, Width, columns, (int)Math.Min(Width, rows - i), target + i * row, (nint)row);
     }
 
-    /// <summary>D = Σ dO · O by query, one chain in rising columns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Deltas(in AttentionOf<T> x, long item, int group, T* delta)
+    /// <summary>D = Σ dO · O by query: 16 chains, column d in chain d mod 16, joined by halves.</summary>
+    static void Deltas(in AttentionOf<T> x, T* o, T* g, long count, T* delta)
     {
-        T* o = x.O.Of(x.Sizes, item, group), g = x.GradO.Of(x.Sizes, item, group);
-        long i = 0;
-        for (; i + 4 <= x.Queries; i += 4) Deltas4(x.ValueSize, o + i * x.O.Row, (nint)x.O.Row, (nint)x.O.Column, g + i * x.GradO.Row, (nint)x.GradO.Row, (nint)x.GradO.Column, delta + i);
-        for (; i < x.Queries; i++)
-        {
-            Lane<T> sum = default;
-            for (int d = 0; d < x.ValueSize; d++) sum = Lane<T>.FusedMultiplyAdd(new(o[i * x.O.Row + d * x.O.Column]), new(g[i * x.GradO.Row + d * x.GradO.Column]), sum);
-            delta[i] = sum.Value;
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Deltas4(int columns, T* o, nint oRow, nint oColumn, T* g, nint gRow, nint gColumn, T* delta)
-    {
-        Lane<T> s0 = default, s1 = default, s2 = default, s3 = default;
-        for (int d = 0; d < columns; d++, o += oColumn, g += gColumn)
-        {
-            s0 = Lane<T>.FusedMultiplyAdd(new(o[0]), new(g[0]), s0);
-            s1 = Lane<T>.FusedMultiplyAdd(new(o[oRow]), new(g[gRow]), s1);
-            s2 = Lane<T>.FusedMultiplyAdd(new(o[2 * oRow]), new(g[2 * gRow]), s2);
-            s3 = Lane<T>.FusedMultiplyAdd(new(o[3 * oRow]), new(g[3 * gRow]), s3);
-        }
-        (delta[0], delta[1], delta[2], delta[3]) = (s0.Value, s1.Value, s2.Value, s3.Value);
+        if (x.O.Column == 1 && x.GradO.Column == 1 && x.ValueSize % AttentionLanes<T, S>.Chains == 0)
+            AttentionLanes<T, S>.Dots(count, x.ValueSize, o, (nint)x.O.Row, g, (nint)x.GradO.Row, delta);
+        else
+            for (long i = 0; i < count; i++) delta[i] = AttentionLanes<T, S>.Dot(x.ValueSize, o + i * x.O.Row, (nint)x.O.Column, g + i * x.GradO.Row, (nint)x.GradO.Column);
     }
 
     /// <summary>A block of keys and all queries.</summary>
     static void Keys(in AttentionOf<T> x, in Memory memory, long item, long j, int n)
     {
-        Packing.Pack<M, T, V>(x.K.Of(x.Sizes, item, 0) + j * x.K.Row, x.K.Row, x.K.Column, n, x.Size, memory.Keys, Width);
-        Packing.Pack<M, T, V>(x.V.Of(x.Sizes, item, 0) + j * x.V.Row, x.V.Row, x.V.Column, n, x.ValueSize, memory.Values, Width);
+        T* keys = x.K.Of(x.Sizes, item, 0), values = x.V.Of(x.Sizes, item, 0);
+        Packing.Pack<M, T, V>(keys + j * x.K.Row, x.K.Row, x.K.Column, n, x.Size, memory.Keys, Width);
+        Packing.Pack<M, T, V>(values + j * x.V.Row, x.V.Row, x.V.Column, n, x.ValueSize, memory.Values, Width);
+        x.K.Prefetch(keys, j + n, Math.Min(x.Keys, j + n + Attention.GradKeyBlock), x.Size);
+        x.V.Prefetch(values, j + n, Math.Min(x.Keys, j + n + Attention.GradKeyBlock), x.ValueSize);
+        x.GradK.Prefetch(x.GradK.Of(x.Sizes, item, 0), j, j + n, x.Size);
+        x.GradV.Prefetch(x.GradV.Of(x.Sizes, item, 0), j, j + n, x.ValueSize);
         long lanes = Up(n, Width);
         AttentionLanes<T, S>.Scale(lanes * x.Size, memory.Keys, x.Scale / Math.Log(2));
         Clear(memory.GradK, lanes * x.Size);
         Clear(memory.GradV, lanes * x.ValueSize);
+        if (!ReadsKeysInPlace(x))
+            for (int r = 0; r < n; r++) CopyRow(keys + (j + r) * x.K.Row, x.K.Column, x.Size, memory.KeyRows + r * RowOf(x));
         for (int g = 0; g < x.Groups; g++)
             for (long i = x.IsCausal ? j / Attention.GradQueryBlock * Attention.GradQueryBlock : 0; i < x.Queries; i += Attention.GradQueryBlock)
                 Block(x, memory, item, g, i, (int)Math.Min(Attention.GradQueryBlock, x.Queries - i), j, n);
@@ -142,50 +146,70 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
         Give(x.GradV.Of(x.Sizes, item, 0) + j * x.GradV.Row, x.GradV.Row, memory.GradV, n, x.ValueSize, 1);
     }
 
-    /// <summary>A block of keys and one of queries. Panels of queries that all come before the keys are left out.</summary>
+    /// <summary>True if rows of K are whole vectors side by side.</summary>
+    static bool ReadsKeysInPlace(in AttentionOf<T> x) => x.K.Column == 1 && x.Size % M.Lanes == 0;
+
+    static void CopyRow(T* source, long step, int count, T* target)
+    {
+        for (int d = 0; d < count; d++) target[d] = source[d * step];
+        for (long d = count; d < Up(count, M.Lanes); d++) target[d] = default;
+    }
+
+    /// <summary>A block of keys and one of queries. Rows of queries that all come before the keys are left out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Block(in AttentionOf<T> x, in Memory memory, long item, int group, long i, int h, long j, int n)
     {
-        int width = Width, first = x.IsCausal ? (int)Math.Max(0, j - i) / width * width : 0;
+        int first = x.IsCausal ? (int)Math.Max(0, j - i) / M.Rows * M.Rows : 0;
         if (first >= h) return;
-        for (int t = 0; t < n; t += width) Tile(x, memory, item, group, i, first, h, j + t, Math.Min(width, n - t), t);
-        T* keys = x.K.Of(x.Sizes, item, 0) + j * x.K.Row, gradient = memory.GradQ + group * memory.GradQPitch;
-        for (int r = first; r < h; r += width)
-            Accumulate<M, T, V>.Rows(x.Size, n, keys, x.K.Column, x.K.Row, memory.Turned + r * Attention.GradKeyBlock, gradient + (i + r) * x.Size, width, Vectors(Math.Min(width, h - r)), Into.Add);
+        for (int t = 0; t < n; t += Width) Tile(x, memory, item, group, i, first, h, j + t, Math.Min(Width, n - t), t);
+        bool inPlace = ReadsKeysInPlace(x);
+        T* keys = inPlace ? x.K.Of(x.Sizes, item, 0) + j * x.K.Row : memory.KeyRows, gradient = memory.GradQ + group * memory.GradQPitch + i * RowOf(x);
+        nint step = inPlace ? (nint)x.K.Row : (nint)RowOf(x), row = (nint)RowOf(x);
+        int all = (int)RowOf(x) / M.Lanes, turns = (all + M.Vectors - 1) / M.Vectors;
+        for (int turn = 0, v = 0; turn < turns; turn++)
+        {
+            // 4 vectors are 2 + 2, not 3 + 1
+            int vectors = (all - v + turns - turn - 1) / (turns - turn);
+            for (int r = first; r < h; r += M.Rows)
+                KernelTable<M, T, V>.Get(Math.Min(M.Rows, h - r), vectors)(n, memory.Scores + r * Pitch, Pitch, 1, keys + v * M.Lanes, step, gradient + r * row + v * M.Lanes, row, Into.Add);
+            v += vectors;
+        }
     }
 
     static int Vectors(int lanes) => (lanes + M.Lanes - 1) / M.Lanes;
+
+    /// <summary>From row to row of a tile of scores.</summary>
+    const int Pitch = Attention.GradKeyBlock;
 
     /// <summary>A register block's width of keys, <paramref name="offset"/> into their block, and the rows of a block of queries from <paramref name="first"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Tile(in AttentionOf<T> x, in Memory memory, long item, int group, long i, int first, int h, long j, int w, int offset)
     {
         int rows = M.Rows, width = Width, vectors = Vectors(w), start = x.IsCausal ? (int)Math.Max(0, j - i) / rows * rows : 0;
-        T* scores = memory.Weights + offset * Attention.GradQueryBlock, gradients = memory.Scores + offset * Attention.GradQueryBlock;
+        T* scores = memory.Weights + offset, gradients = memory.Scores + offset;
         T* keys = memory.Keys + offset * x.Size, values = memory.Values + offset * x.ValueSize;
         T* queries = memory.Queries + group * memory.QueriesPitch + i * x.Size, gradO = memory.GradO + group * memory.GradOPitch + i * x.ValueSize;
+        for (int r = first; r < Math.Min(start, h); r++) new Span<T>(gradients + r * Pitch, width).Clear();
+        int count = h - start;
+        if (count <= 0) return;
         for (int r = start; r < h; r += rows)
         {
             int v = x.IsCausal ? (int)Math.Clamp((i + r + rows - 1 - j) / M.Lanes + 1, 1, vectors) : vectors;
             var kernel = KernelTable<M, T, V>.Get(rows, v);
-            kernel(x.Size, queries + r * x.Size, 1, rows, keys, width, scores + r * width, width, Into.Store);
-            kernel(x.ValueSize, gradO + r * x.ValueSize, 1, rows, values, width, gradients + r * width, width, Into.Store);
+            kernel(x.Size, queries + r * x.Size, 1, rows, keys, width, scores + r * Pitch, Pitch, Into.Store);
+            kernel(x.ValueSize, gradO + r * x.ValueSize, 1, rows, values, width, gradients + r * Pitch, Pitch, Into.Store);
         }
-        int count = h - start;
-        if (count > 0)
+        scores += start * Pitch;
+        gradients += start * Pitch;
+        i += start;
+        if (x.IsMasked)
         {
-            if (x.IsMasked)
-            {
-                AttentionMask<M, T, V>.Load(x, item, group, i + start, j, count, w, queriesInLanes: false, memory.Bias, width);
-                AttentionLanes<T, S>.AddBias(count, vectors, scores + start * width, memory.Bias, width);
-            }
-            long logSum = (item * x.Groups + group) * x.Queries + i + start, delta = group * x.Queries + i + start;
-            AttentionLanes<T, S>.Gradients(count, vectors, scores + start * width, gradients + start * width, width, x.LogSum + logSum, memory.Delta + delta, x.IsCausal ? i + start - j + 1 : width);
-            Accumulate<M, T, V>.Rows(x.ValueSize, count, x.GradO.Of(x.Sizes, item, group) + (i + start) * x.GradO.Row, x.GradO.Column, x.GradO.Row, scores + start * width, memory.GradV + offset * x.ValueSize, width, vectors, Into.Add);
-            Accumulate<M, T, V>.Rows(x.Size, count, x.Q.Of(x.Sizes, item, group) + (i + start) * x.Q.Row, x.Q.Column, x.Q.Row, gradients + start * width, memory.GradK + offset * x.Size, width, vectors, Into.Add);
+            AttentionMask<M, T, V>.Load(x, item, group, i, j, count, w, queriesInLanes: false, memory.Bias, width);
+            AttentionLanes<T, S>.AddBias(count, vectors, scores, Pitch, memory.Bias, width);
         }
-        if (start > first) new Span<T>(gradients + first * width, (Math.Min(start, h) - first) * width).Clear();
-        for (int r = first; r < h; r += width)
-            Packing.Turn(gradients + r * width, width, Math.Min(width, h - r), w, memory.Turned + r * Attention.GradKeyBlock + offset * width, width);
+        T* logSum = x.LogSum + (item * x.Groups + group) * x.Queries + i, delta = memory.Delta + group * x.Queries + i;
+        AttentionLanes<T, S>.Gradients(count, vectors, scores, gradients, Pitch, logSum, delta, x.IsCausal ? i - j + 1 : width);
+        Accumulate<M, T, V>.Rows(x.ValueSize, count, x.GradO.Of(x.Sizes, item, group) + i * x.GradO.Row, x.GradO.Column, x.GradO.Row, scores, Pitch, memory.GradV + offset * x.ValueSize, width, vectors, Into.Add);
+        Accumulate<M, T, V>.Rows(x.Size, count, x.Q.Of(x.Sizes, item, group) + i * x.Q.Row, x.Q.Column, x.Q.Row, gradients, Pitch, memory.GradK + offset * x.Size, width, vectors, Into.Add);
     }
 }

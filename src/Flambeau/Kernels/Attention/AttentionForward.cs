@@ -77,15 +77,18 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
     static void Item(in AttentionOf<T> x, in Memory memory, long item, long from, long to)
     {
         long tiles = TilesOf(x);
-        T* keys = x.K.Of(x.Sizes, item, 0);
+        T* keys = x.K.Of(x.Sizes, item, 0), values = x.V.Of(x.Sizes, item, 0);
         long packed = to - from >= PackFrom ? 0 : -1;
         for (long t = from; t < to; t++)
         {
             long i = t % tiles * Width;
             if (packed >= 0)
                 for (long seen = x.Seen(Math.Min(x.Queries, i + Width) - 1); packed * Attention.KeyBlock < seen; packed++)
+                {
+                    x.V.Prefetch(values, packed * Attention.KeyBlock, Math.Min(x.Keys, (packed + 1) * Attention.KeyBlock), x.ValueSize);
                     Packing.Pack<M, T, V>(keys + packed * Attention.KeyBlock * x.K.Row, x.K.Row, x.K.Column, Math.Min(Attention.KeyBlock, x.Keys - packed * Attention.KeyBlock), x.Size,
                         memory.Keys + packed * BlockPitch(x), M.Rows);
+                }
             Tile(x, memory, item, (int)(t / tiles), i, packed >= 0);
         }
     }
@@ -94,7 +97,10 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
     static void Tile(in AttentionOf<T> x, in Memory memory, long item, int group, long i, bool packed)
     {
         int width = Width, w = (int)Math.Min(width, x.Queries - i), vectors = (w + M.Lanes - 1) / M.Lanes;
-        Packing.Pack<M, T, V>(x.Q.Of(x.Sizes, item, group) + i * x.Q.Row, x.Q.Row, x.Q.Column, w, x.Size, memory.Queries, width);
+        T* queries = x.Q.Of(x.Sizes, item, group), target = x.O.Of(x.Sizes, item, group);
+        Packing.Pack<M, T, V>(queries + i * x.Q.Row, x.Q.Row, x.Q.Column, w, x.Size, memory.Queries, width);
+        x.Q.Prefetch(queries, i + w, Math.Min(x.Queries, i + w + width), x.Size);
+        x.O.Prefetch(target, i, i + w, x.ValueSize);
         AttentionLanes<T, S>.Scale((long)x.Size * width, memory.Queries, x.Scale / Math.Log(2));
         AttentionLanes<T, S>.Begin(width, memory.Largest, memory.Sum);
         T* values = x.V.Of(x.Sizes, item, 0);
@@ -108,12 +114,12 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
             for (int q = 0; q < vectors * M.Lanes; q += M.Lanes)
                 rose |= AttentionLanes<T, S>.Weights(n, memory.Scores + q, width, memory.Largest + q, memory.Sum + q, memory.Factor + q);
             if (j > 0 && rose) AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
-            Accumulate<M, T, V>.Rows(x.ValueSize, n, values + j * x.V.Row, x.V.Column, x.V.Row, memory.Scores, memory.Out, width, vectors, j == 0 ? Into.Store : Into.Add);
+            Accumulate<M, T, V>.Rows(x.ValueSize, n, values + j * x.V.Row, x.V.Column, x.V.Row, memory.Scores, width, memory.Out, width, vectors, j == 0 ? Into.Store : Into.Add);
         }
         if (seen == 0) new Span<T>(memory.Out, x.ValueSize * width).Clear();
         AttentionLanes<T, S>.Reciprocals(vectors, memory.Sum, memory.Factor);
         AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
-        Packing.Turn(memory.Out, width, x.ValueSize, w, x.O.Of(x.Sizes, item, group) + i * x.O.Row, (nint)x.O.Row);
+        Packing.Turn(memory.Out, width, x.ValueSize, w, target + i * x.O.Row, (nint)x.O.Row);
         if (x.LogSum is null) return;
         AttentionLanes<T, S>.LogSums(vectors, memory.Largest, memory.Sum);
         new Span<T>(memory.Sum, w).CopyTo(new Span<T>(x.LogSum + (item * x.Groups + group) * x.Queries + i, w));
@@ -137,7 +143,7 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
     static void Mask(in AttentionOf<T> x, in Memory memory, long item, int group, long i, long j, int n, int w, int vectors)
     {
         AttentionMask<M, T, V>.Load(x, item, group, i, j, w, n, queriesInLanes: true, memory.Bias, Width);
-        AttentionLanes<T, S>.AddBias(n, vectors, memory.Scores, memory.Bias, Width);
+        AttentionLanes<T, S>.AddBias(n, vectors, memory.Scores, Width, memory.Bias, Width);
     }
 }
 
@@ -145,10 +151,10 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
 internal static unsafe class Accumulate<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Rows(int rows, nint k, T* a, long aRow, long aStep, T* b, T* c, nint width, int vectors, Into into)
+    public static void Rows(int rows, nint k, T* a, long aRow, long aStep, T* b, nint bStep, T* c, nint cRow, int vectors, Into into)
     {
         for (int d = 0; d < rows; d += M.Rows)
-            KernelTable<M, T, V>.Get(Math.Min(M.Rows, rows - d), vectors)(k, a + d * aRow, (nint)aRow, (nint)aStep, b, width, c + d * width, width, into);
+            KernelTable<M, T, V>.Get(Math.Min(M.Rows, rows - d), vectors)(k, a + d * aRow, (nint)aRow, (nint)aStep, b, bStep, c + d * cRow, cRow, into);
     }
 }
 

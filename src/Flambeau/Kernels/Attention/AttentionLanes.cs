@@ -24,8 +24,9 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
     /// <summary>The lowest finite number: where the search for the largest score begins, so that hidden keys, at −∞, get weight 0 and not NaN.</summary>
     static double Lowest => typeof(T) == typeof(float) ? float.MinValue : double.MinValue;
 
+    /// <summary>The larger; two instructions. NaN may get lost: its weight is NaN whatever the largest is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static S Larger(S x, S y) => S.Select(x > y, x, y);
+    static S Larger(S x, S y) => S.Bound(x, y, S.Constant(double.PositiveInfinity));
 
     /// <summary>No score yet.</summary>
     public static void Begin(int count, T* largest, T* sum)
@@ -124,10 +125,10 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
 
     /// <summary>scores += bias · log₂ e. What is finite stays finite: a bias of the lowest number does not hide.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddBias(int rows, int vectors, T* scores, T* bias, nint pitch)
+    public static void AddBias(int rows, int vectors, T* scores, nint pitch, T* bias, nint biasPitch)
     {
         S hidden = S.Constant(double.NegativeInfinity), lowest = S.Constant(Lowest), log2E = S.Constant(1 / Math.Log(2));
-        for (int r = 0; r < rows; r++, scores += pitch, bias += pitch)
+        for (int r = 0; r < rows; r++, scores += pitch, bias += biasPitch)
             for (int q = 0; q < vectors * S.Count; q += S.Count)
             {
                 S b = S.Load(bias + q), exponent = b * log2E;
@@ -163,5 +164,44 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
                     S.Store(S.Select(visible, p * (S.Load(gradients + q) - d), zero), gradients + q);
                 }
         }
+    }
+
+    /// <summary>Chains that a sum over a row is made of, whatever the width of vectors.</summary>
+    public const int Chains = 16;
+
+    /// <summary>Σ x · y of each row; columns lie side by side and fill the chains evenly.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Dots(long rows, int columns, T* x, nint xRow, T* y, nint yRow, T* sums)
+    {
+        T* chains = stackalloc T[Chains];
+        for (long r = 0; r < rows; r++, x += xRow, y += yRow)
+        {
+            for (int v = 0; v < Chains; v += S.Count)
+            {
+                S sum = S.Constant(0);
+                for (int d = v; d < columns; d += Chains) sum = S.FusedMultiplyAdd(S.Load(x + d), S.Load(y + d), sum);
+                S.Store(sum, chains + v);
+            }
+            sums[r] = Joined(chains);
+        }
+    }
+
+    /// <summary>Σ x · y of one row, any steps.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static T Dot(int columns, T* x, nint xStep, T* y, nint yStep)
+    {
+        T* chains = stackalloc T[Chains];
+        new Span<T>(chains, Chains).Clear();
+        for (int d = 0; d < columns; d++)
+            chains[d % Chains] = Lane<T>.FusedMultiplyAdd(new(x[d * xStep]), new(y[d * yStep]), new(chains[d % Chains])).Value;
+        return Joined(chains);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static T Joined(T* chains)
+    {
+        for (int half = Chains / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; i++) chains[i] = (new Lane<T>(chains[i]) + new Lane<T>(chains[i + half])).Value;
+        return chains[0];
     }
 }

@@ -25,4 +25,13 @@ internal static unsafe class Prefetch
     {
         if (Sse.IsSupported) Sse.Prefetch1(p);
     }
+
+    /// <summary>Rows of <paramref name="bytes"/> bytes each, <paramref name="pitch"/> bytes apart: hardware follows no strides beyond a page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RowsToL2(void* first, long rows, long pitch, long bytes)
+    {
+        byte* row = (byte*)first;
+        for (long r = 0; r < rows; r++, row += pitch)
+            for (long b = 0; b < bytes; b += 64) ToL2(row + b);
+    }
 }
