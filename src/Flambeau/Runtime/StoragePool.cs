@@ -176,6 +176,7 @@ internal static unsafe class StoragePool
         {
             if (--s.Tape > 0) return;
             s_tape -= s.Bytes;
+            if (s_tape == 0) s_tapeEnded = Environment.TickCount64;
             if (s.Handles == 0) Free(s);
             else s_untaped += s.Bytes;
         }
@@ -236,11 +237,13 @@ internal static unsafe class StoragePool
 
     static readonly long NearBytes = Math.Max(Processor.L3 / 2, 16 * MB);
     const int MillisecondsBetween = 20;
-    static long s_untapedAfterNear, s_lastNear; // bytes; milliseconds
+    const int MillisecondsUntaped = 100;
+    static long s_untapedAfterNear, s_lastNear, s_tapeEnded; // bytes; milliseconds
 
     // Without a tape, blocks dropped since the last collection are still in the last cache while they are few, and a result in one of them costs no trip to memory.
-    // The time between keeps the pauses at a hundredth.
-    static bool Near => s_tape == 0 && s_untaped - s_untapedAfterNear > NearBytes && Environment.TickCount64 - s_lastNear >= MillisecondsBetween && !GCSettings.IsServerGC;
+    // The time between keeps the pauses at a hundredth. A tape that ended just now is training's, and the next step's will pin what this would free.
+    static bool Near => s_tape == 0 && s_untaped - s_untapedAfterNear > NearBytes && Environment.TickCount64 is var now
+        && now - s_lastNear >= MillisecondsBetween && now - s_tapeEnded >= MillisecondsUntaped && !GCSettings.IsServerGC;
 
     static void MakeRoom()
     {

@@ -181,6 +181,26 @@ public unsafe class GemmTests
             });
     }
 
+    // a weight's gradient: few of both and many tokens, read in place block by block
+    [Theory]
+    [InlineData(512), InlineData(256), InlineData(128)]
+    public void Long_products_of_small_results_equal_the_law_bit_for_bit(int width)
+    {
+        foreach (int threads in new[] { 1, 2 })
+            At(threads, width, () =>
+            {
+                int seed = Random.Shared.Next();
+                var random = new Random(seed);
+                foreach (var (m, n) in new[] { (96, 96), (48, 64), (192, 80), (24, 16), (100, 72), (96, 100) })
+                {
+                    int k = random.Next(513, 2100);
+                    CheckSingle(random, m, n, k, Layout.Columns, Layout.Rows, Layout.Rows, $"seed {seed} float32");
+                    CheckSingle(random, m, n, k, Layout.Rows, Layout.PaddedRows, Layout.PaddedRows, $"seed {seed} float32");
+                    CheckDouble(random, m, n, k, Layout.Columns, Layout.Rows, Layout.Columns, $"seed {seed} float64");
+                }
+            });
+    }
+
     [Fact]
     public void A_row_times_a_column_equals_the_law_bit_for_bit()
     {
