@@ -1,3 +1,4 @@
+using Flambeau.Models.Language;
 using Flambeau.NN;
 using Flambeau.Optim;
 
@@ -16,7 +17,7 @@ internal sealed class Training
         _adam = new(model.Parameters(), learningRate: 3e-4, weightDecay: 0.01);
         var tokens = Tensor.RandInt(0, vocabulary, [batch, context + 1]);
         _inputs = tokens.Narrow(1, 0, context).Clone();
-        _targets = tokens.Narrow(1, 1, context).Clone().Flatten();
+        _targets = tokens.Narrow(1, 1, context).Clone();
     }
 
     /// <summary>The GPT that memory and speed are measured on: 6 layers, 384 wide, 6 heads, 256 tokens, a batch of 16.</summary>
@@ -37,5 +38,5 @@ internal sealed class Training
     }
 
     // a method of its own: the logits are dead when Backward begins
-    private Tensor Loss() => _model.Call(_inputs).Flatten(0, 1).CrossEntropy(_targets);
+    private Tensor Loss() => _model is Llama llama ? llama.Loss(_inputs, _targets) : _model.Call(_inputs).Flatten(0, 1).CrossEntropy(_targets.Flatten());
 }

@@ -37,7 +37,7 @@ public sealed class Llama : Module<Tensor, Tensor>
     protected override Tensor Forward(Tensor tokens) => LmHead.Call(Model.Call(tokens));
 
     /// <summary>The mean cross entropy, in nats a token, of predicting <paramref name="targets"/> [B, T] from <paramref name="tokens"/> [B, T].</summary>
-    public Tensor Loss(Tensor tokens, Tensor targets) => Call(tokens).Flatten(0, 1).CrossEntropy(targets.Flatten());
+    public Tensor Loss(Tensor tokens, Tensor targets) => Model.Call(tokens).LinearCrossEntropy(LmHead.Weight, targets);
 
     /// <summary>The weights as a Hugging Face file holds them: without the output matrix where it is the embedding.</summary>
     public IEnumerable<(string Name, Tensor Value)> FileTensors()
@@ -177,5 +177,5 @@ public sealed class LlamaMlp : Module<Tensor, Tensor>
     }
 
     /// <summary>[.., C] → [.., C].</summary>
-    protected override Tensor Forward(Tensor x) => DownProj.Call(GateProj.Call(x).Silu() * UpProj.Call(x));
+    protected override Tensor Forward(Tensor x) => DownProj.Call(GateProj.Call(x).SwiGlu(UpProj.Call(x)));
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Flambeau.Ops;
 using Flambeau.Scalars;
+using Flambeau.Transforms;
 
 namespace Flambeau.Ops
 {
@@ -233,6 +234,17 @@ namespace Flambeau.Ops
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static S Body<S>(S x, S lambda) where S : IReal<S> => S.Select(x > lambda, x - lambda, S.Select(x < -lambda, x + lambda, x * S.Constant(0)));
     }
+
+    /// <summary>silu(x) · y.</summary>
+    public readonly struct SwiGlu : IComposite
+    {
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("x.SwiGlu(y)", g => [Tensor.RandN([4, 6], generator: g), Tensor.RandN([4, 6], generator: g)], t => t[0].SwiGlu(t[1])),
+            new("x.SwiGlu(y) that broadcasts", g => [Tensor.RandN([4, 1, 6], generator: g), Tensor.RandN([3, 1], generator: g)], t => t[0].SwiGlu(t[1])),
+        ];
+    }
 }
 
 namespace Flambeau
@@ -308,6 +320,16 @@ namespace Flambeau
             public Tensor Hardshrink(double lambda = 0.5) => Elementwise.Apply<Hardshrink>(x, lambda);
             /// <summary>x moved towards zero by lambda, 0 within it (PyTorch: <c>F.softshrink</c>).</summary>
             public Tensor Softshrink(double lambda = 0.5) => Elementwise.Apply<Softshrink>(x, lambda);
+            /// <summary>silu(x) · y, the gated unit of Llama's feed-forward layers, in one pass forward and one backward (Shazeer 2020, "GLU variants improve transformer"; PyTorch: <c>F.silu(x) * y</c>).</summary>
+            /// <param name="y">What the gate lets through; broadcasts with the gate.</param>
+            public Tensor SwiGlu(Tensor y) => Composite.Apply("SwiGlu", static t =>
+            {
+                using var temporaries = Temporaries.Begin();
+                // further left e⁻ˣ overflows, and the result is 0 to any purpose
+                var gate = Wide(t[0]);
+                gate = gate.Clamp(gate.DType == DType.Float64 ? -700 : -87);
+                return temporaries.Keep((gate * ((-gate).Exp() + 1).Reciprocal() * t[1]).To(DTypes.Promote(t[0].DType, t[1].DType)));
+            }, 0, x, y);
             /// <summary>x − tanh x (PyTorch: <c>F.tanhshrink</c>).</summary>
             public Tensor Tanhshrink() => x - x.Tanh();
         }

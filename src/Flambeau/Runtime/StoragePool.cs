@@ -88,6 +88,11 @@ internal static unsafe class StoragePool
             else
             {
                 s_created += rounded;
+                if (s_givenBack[sizeClass] > 0)
+                {
+                    s_givenBack[sizeClass]--;
+                    s_regretted = Math.Min(s_regretted + rounded, s_peak / 8);
+                }
                 GiveBack();
             }
         }
@@ -109,11 +114,16 @@ internal static unsafe class StoragePool
 
     static void DeleteBlock(nint block, long bytes) => NativeMemory.AlignedFree((void*)(block / AlignmentOf(bytes) * AlignmentOf(bytes)));
 
+    static readonly int[] s_givenBack = new int[s_free.Length]; // blocks of a size class that went back and were not missed so far
+    static long s_regretted; // bytes that went back and were needed again
+
     // A new block was needed while others lie unused: what was longest without use goes back to the system, so that sizes of the past (initialization, another batch) do not add up.
+    // What is needed again is kept from then on: a step whose sizes come and go would else fetch and clear the same memory every time.
     static void GiveBack()
     {
-        while (s_created > s_peak + Math.Max(16 * MB, s_peak / 8) && LongestUnused() is >= 0 and int unused)
+        while (s_created > s_peak + Math.Max(16 * MB, s_peak / 8) + s_regretted && LongestUnused() is >= 0 and int unused)
         {
+            s_givenBack[unused]++;
             DeleteBlock(s_free[unused].Pop(), BytesOf(unused));
             s_freeBytes -= BytesOf(unused);
             s_created -= BytesOf(unused);

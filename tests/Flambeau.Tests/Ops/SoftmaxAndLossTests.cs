@@ -125,6 +125,55 @@ public class SoftmaxAndLossTests
         Near([0], Tensor.FromArray(new double[] { -1 }).KlDiv(Tensor.FromArray(new double[] { 0 })), "nothing expected");
     }
 
+    // ---- the output layer of a language model ----
+
+    [Theory]
+    [InlineData(0.0, LossReduction.Mean, false), InlineData(0.1, LossReduction.Mean, true), InlineData(0.0, LossReduction.Sum, true), InlineData(0.0, LossReduction.None, false)]
+    public void LinearCrossEntropy_has_the_bits_of_its_parts(double smoothing, LossReduction reduction, bool ignores)
+    {
+        foreach (var type in new[] { DType.Float32, DType.Float64 })
+            foreach (long tokens in new long[] { 7, 513, 1300 })
+            {
+                var g = new Generator((ulong)tokens);
+                Tensor x = Tensor.RandN([tokens, 24], type, g).RequiresGrad_(), w = Tensor.RandN([37, 24], type, g).RequiresGrad_(), target = Tensor.RandInt(0, 37, [tokens], generator: g);
+                if (ignores) target.Narrow(0, 0, tokens / 2).Fill_(-100);
+                Tensor Parts() => x.Linear(w).CrossEntropy(target, labelSmoothing: smoothing, reduction: reduction);
+                Tensor Whole() => x.LinearCrossEntropy(w, target, labelSmoothing: smoothing, reduction: reduction);
+                Assert.Equal(Parts().ToArray<double>(), Whole().ToArray<double>());
+                using (Autograd.NoGrad()) Assert.Equal(Parts().ToArray<double>(), Whole().ToArray<double>());
+                var (a, b) = (Autograd.Grad([Parts().Sum()], [x, w], null), Autograd.Grad([Whole().Sum()], [x, w], null));
+                for (int i = 0; i < 2; i++) Assert.Equal(a[i]!.ToArray<double>(), b[i]!.ToArray<double>());
+                // a loss that is scaled, and only one operand that wants a gradient
+                var scaled = Autograd.Grad((Whole().Sum() * 0.5), w);
+                Assert.Equal((a[1]! * 0.5).ToArray<double>(), scaled.ToArray<double>());
+                Assert.Equal(a[1]!.ToArray<double>(), Autograd.Grad(x.Detach().LinearCrossEntropy(w, target, labelSmoothing: smoothing, reduction: reduction).Sum(), w).ToArray<double>());
+            }
+    }
+
+    [Fact]
+    public void LinearCrossEntropy_can_be_differentiated_twice_and_names_what_does_not_fit()
+    {
+        var g = new Generator(3);
+        Tensor x = Tensor.RandN([2, 300, 4], DType.Float64, g).RequiresGrad_(), w = Tensor.RandN([5, 4], DType.Float64, g).RequiresGrad_(), target = Tensor.RandInt(0, 5, [2, 300], generator: g);
+        Tensor Twice(Tensor loss) => Autograd.Grad((Autograd.Grad(loss, w, createGraph: true) * w).Sum(), x);
+        var difference = Twice(x.LinearCrossEntropy(w, target)) - Twice(x.Linear(w).Flatten(0, 1).CrossEntropy(target.Flatten()));
+        Assert.True(difference.Abs().Max().Item() < 1e-14);
+        Assert.Contains("[2, 300]", Assert.Throws<FlambeauException>(() => x.LinearCrossEntropy(w, target.Flatten())).Message);
+        Assert.Contains("[classes, in]", Assert.Throws<FlambeauException>(() => x.LinearCrossEntropy(w.T, target)).Message);
+        target.Fill_(5);
+        Assert.Contains("target 5 is no class", Assert.Throws<FlambeauException>(() => x.LinearCrossEntropy(w, target)).Message);
+    }
+
+    // 512 rows of logits and of their gradients exist at a time
+    [Fact]
+    public void LinearCrossEntropy_never_holds_the_logits()
+    {
+        Tensor x = Tensor.RandN([8192, 8]).RequiresGrad_(), w = Tensor.RandN([4096, 8]).RequiresGrad_(), target = Tensor.RandInt(0, 4096, [8192]); // logits of 128 MB
+        long before = Flambeau.Runtime.StoragePool.PeakBytes;
+        x.LinearCrossEntropy(w, target).Backward();
+        Assert.True(Flambeau.Runtime.StoragePool.PeakBytes - before < 64 << 20, $"{Flambeau.Runtime.StoragePool.PeakBytes - before} bytes more");
+    }
+
     // ---- attention ----
 
     // heads of queries share those of keys in groups; position t sees s ≤ t where causal, and what the mask lets it

@@ -65,7 +65,8 @@ public class MemoryTests
     {
         long before = Settings.Memory.Reserved, most = Math.Max(Settings.Memory.Peak, Settings.Memory.Live + 64 * MB);
         for (int mb = 1; mb < 60; mb++) Tensor.Empty(mb * MB / 4).Dispose(); // 1.8 GB if each size kept its block
-        Assert.True(Settings.Memory.Reserved <= Math.Max(before, most + most / 8 + 16 * MB), $"reserved {Settings.Memory.Reserved / MB} MB");
+        Assert.True(Settings.Memory.Reserved <= Math.Max(before, most + most / 4 + 16 * MB), // an eighth, and one more of what went back too early
+            $"reserved {Settings.Memory.Reserved / MB} MB");
     }
 
     [Fact]

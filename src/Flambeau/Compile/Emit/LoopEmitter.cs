@@ -59,8 +59,8 @@ internal sealed unsafe class LoopEmitter
         foreach (var (_, node) in code.Writes.Concat(code.LastWrites)) Mark(node);
         int weight = Uses(code.Writes).Keys.Sum(n => n.Weight), vectors = ChainBytes / (width / 8), chains = code.Identities.Count * vectors, registers = width == 512 || Avx512F.VL.IsSupported ? 32 : 16;
         _chainsInRegisters = chains > 0 && chains <= registers / 2 && weight <= LightBody;
-        // a constant and a row's number need registers too
-        int room = (registers - 2 - (_chainsInRegisters ? chains : 0)) / Registers();
+        // constants, a row's number and what an operation needs in between take registers too
+        int room = (registers - (registers == 32 ? 5 : 3) - (_chainsInRegisters ? chains : 0)) / Registers();
         _beside = room >= 4 ? 4 : room >= 2 ? 2 : 1;
         _unroll = _chainsInRegisters ? vectors : _beside;
     }

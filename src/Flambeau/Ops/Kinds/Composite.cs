@@ -9,7 +9,7 @@ namespace Flambeau.Ops;
 /// rows, forward and backward: what a row needs is computed while the row lies in cache. Else it runs operator by operator, with the same bits.
 /// </summary>
 /// <example><code>
-/// static Tensor Standardize(Tensor x) => Composite.Apply("Standardize", static t => (t[0] - t[0].Mean(-1, true)) / t[0].Std(-1, keepDim: true), (), x);
+/// static Tensor Standardize(Tensor x) => Composite.Apply("Standardize", static t => (t[0] - t[0].Mean(-1, true)) / t[0].Std(-1, keepDim: true), 0, x);
 /// </code></example>
 public static class Composite
 {
