@@ -1,4 +1,3 @@
-using Flambeau.Models.Language;
 using Flambeau.NN;
 using Flambeau.Optim;
 
@@ -8,12 +7,14 @@ namespace Flambeau.Bench.Models;
 internal sealed class Training
 {
     private readonly Module<Tensor, Tensor> _model;
+    private readonly Func<Tensor, Tensor, Tensor>? _loss;
     private readonly AdamW _adam;
     private readonly Tensor _inputs, _targets;
 
-    public Training(Module<Tensor, Tensor> model, long batch, long context, long vocabulary)
+    /// <param name="loss">The model's own loss of inputs and targets [B, T], where it has one.</param>
+    public Training(Module<Tensor, Tensor> model, long batch, long context, long vocabulary, Func<Tensor, Tensor, Tensor>? loss = null)
     {
-        _model = model;
+        (_model, _loss) = (model, loss);
         _adam = new(model.Parameters(), learningRate: 3e-4, weightDecay: 0.01);
         var tokens = Tensor.RandInt(0, vocabulary, [batch, context + 1]);
         _inputs = tokens.Narrow(1, 0, context).Clone();
@@ -38,5 +39,5 @@ internal sealed class Training
     }
 
     // a method of its own: the logits are dead when Backward begins
-    private Tensor Loss() => _model is Llama llama ? llama.Loss(_inputs, _targets) : _model.Call(_inputs).Flatten(0, 1).CrossEntropy(_targets.Flatten());
+    private Tensor Loss() => _loss is { } own ? own(_inputs, _targets) : _model.Call(_inputs).Flatten(0, 1).CrossEntropy(_targets.Flatten());
 }
