@@ -67,6 +67,7 @@ namespace Flambeau.Ops
     /// <summary>Tensors one after another along a dimension. Linear in all operands together.</summary>
     internal sealed class CatOp(int dim) : Op
     {
+        public int Dim => dim;
         public override string Name => "Cat";
 
         public override Tensor Run(ReadOnlySpan<Tensor> x)

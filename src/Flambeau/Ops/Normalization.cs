@@ -147,9 +147,16 @@ namespace Flambeau
                 long d = x.Shape[^1];
                 if (d % 2 != 0) throw Errors.Make("RotaryEmbedding", $"needs an even last size, got {d}", ("x", x));
                 if (cos.Shape[^1] != d || !cos.Shape.Equals(sin.Shape)) throw Errors.Make("RotaryEmbedding", "cos and sin need one shape that ends in the last size of x", ("x", x), ("cos", cos), ("sin", sin));
-                using var temporaries = Temporaries.Begin();
-                var turned = Tensor.Cat([-x.Narrow(-1, d / 2, d / 2), x.Narrow(-1, 0, d / 2)], -1);
-                return temporaries.Keep(x * cos + turned * sin);
+                // in halves, which are read where they lie and written side by side
+                return Composite.Apply("RotaryEmbedding", static t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    long half = t[0].Shape[^1] / 2;
+                    Tensor x1 = t[0].Narrow(-1, 0, half), x2 = t[0].Narrow(-1, half, half);
+                    var first = x1 * t[1].Narrow(-1, 0, half) - x2 * t[2].Narrow(-1, 0, half);
+                    var second = x2 * t[1].Narrow(-1, half, half) + x1 * t[2].Narrow(-1, half, half);
+                    return temporaries.Keep(Tensor.Cat([first, second], -1));
+                }, 0, x, cos, sin);
             }
 
             /// <summary>

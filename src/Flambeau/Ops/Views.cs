@@ -122,6 +122,10 @@ namespace Flambeau.Ops
     /// <summary>Every step-th element of one dimension from a start: x[…, start : start + length · step : step, …]. A negative step walks backwards.</summary>
     internal sealed class SliceOp(int dim, long start, long length, long step) : ViewOp
     {
+        public int Dim => dim;
+        public long Start => start;
+        public long Length => length;
+        public bool IsRun => step == 1;
         public override string Name => "Slice";
         public override Layout Map(Layout x)
         {

@@ -332,11 +332,75 @@ public class CompositeTests
             var type = random.Next(5) switch { 0 => DType.Float64, 1 => DType.BFloat16, 2 => DType.Float16, _ => DType.Float32 };
             long rows = random.Next(1, 40), columns = random.Next(6) switch { 0 => random.Next(1, 32), 1 => random.Next(200, 3000), 2 => 64 * random.Next(1, 5), _ => random.Next(32, 200) };
             var g = new Generator((ulong)k);
-            Tensor[] x = [Tensor.RandN([2, rows, columns], type, g), Tensor.RandN([columns], type, g), Tensor.RandN([2, rows, 1], type, g), Tensor.RandN([], type, g)];
+            Tensor[] x = [Laid(random, Tensor.RandN([2, rows, columns], type, g)), Tensor.RandN([columns], type, g), Laid(random, Tensor.RandN([2, rows, 1], type, g)), Tensor.RandN([], type, g)];
             SameBits($"seed {seed}, composite {k}, {type} {rows} x {columns}", body, (seed, k), x);
             if (Explain(body, (seed, k), x).Contains("rows of", StringComparison.Ordinal)) fused++;
         }
         return fused;
+    }
+
+    // the same elements: contiguous, with the first two dims the other way round in memory, or as a part of something wider
+    static Tensor Laid(System.Random random, Tensor x) => random.Next(3) switch
+    {
+        0 => x,
+        1 => x.Transpose(0, 1).Contiguous().Transpose(0, 1),
+        _ => Tensor.Cat([x, x], -1).Narrow(-1, 0, x.Shape[^1]),
+    };
+
+    static Tensor Turned(Tensor[] t)
+    {
+        long half = t[0].Shape[^1] / 2;
+        Tensor x1 = t[0].Narrow(-1, 0, half), x2 = t[0].Narrow(-1, half, half), c = t[1].Narrow(-1, 0, half), s = t[1].Narrow(-1, half, half);
+        return Tensor.Cat([x1 * c - x2 * s, x2 * c + x1 * s], -1);
+    }
+
+    // pairs of halves, as in a rotary embedding: whole vectors and not, many rows that share an operand's row and few, contiguous and heads side by side
+    [Theory]
+    [InlineData(true), InlineData(false)]
+    public void Pieces_of_rows_are_read_where_they_lie_and_written_side_by_side(bool generates)
+    {
+        Settings.CodeGeneration = generates;
+        try
+        {
+            foreach (var type in new[] { DType.Float32, DType.Float64, DType.BFloat16 })
+                foreach (var (tokens, size) in new[] { (40, 32), (130, 64), (3, 32), (40, 6), (33, 40), (1, 2), (32, 2) })
+                {
+                    var g = new Generator((ulong)(tokens + size));
+                    Tensor angles = Tensor.RandN([tokens, size], type, g), q = Tensor.RandN([2, tokens, 3, size], type, g).Transpose(1, 2);
+                    SameBits($"heads side by side, {type} {tokens} x {size}", Turned, 0, q, angles);
+                    SameBits($"contiguous, {type} {tokens} x {size}", Turned, 0, q.Contiguous(), angles);
+                    SameBits($"angles held fixed, {type} {tokens} x {size}", t => Turned([t[0], angles]), (tokens, size, type), q, angles);
+                }
+        }
+        finally { Settings.CodeGeneration = true; }
+    }
+
+    [Fact]
+    public void Rotary_embeddings_are_one_pass_each_way_and_keep_heads_side_by_side()
+    {
+        Tensor x = Tensor.RandN([2, 40, 3, 32]).Transpose(1, 2).RequiresGrad_(), cos = Tensor.RandN([40, 32]), sin = Tensor.RandN([40, 32]);
+        string text = Assert.Single(Composite.Explain(() => x.RotaryEmbedding(cos, sin).Sum().Backward()));
+        Assert.Contains("forward: 240 rows of 16", text);
+        Assert.Contains("backward: 240 rows of 16", text);
+        Assert.DoesNotContain("Gather", text);
+        Assert.True(x.RotaryEmbedding(cos, sin).Transpose(1, 2).IsContiguous);
+    }
+
+    // rows that are no run of memory, rows in another order, operands that some rows share
+    [Fact]
+    public void Rows_anywhere_in_memory_have_the_same_bits()
+    {
+        var g = new Generator(5);
+        foreach (long columns in new[] { 16, 64, 100, 7 })
+        {
+            Tensor x = Tensor.RandN([3, 50, 2, columns], generator: g).Transpose(1, 2), y = Tensor.RandN([3, 2, 50, columns + 9], generator: g).Narrow(-1, 4, columns), w = Tensor.RandN([columns], generator: g);
+            SameBits($"norm of {columns}", t => t[0] * ((t[0] * t[0]).Mean(-1, true) + 1e-6).Rsqrt() * t[1], 0, x, w);
+            SameBits($"gate of {columns}", t => t[0] * t[1].Sigmoid(), 0, x, y);
+            SameBits($"rows shared by heads, {columns}", t => (t[0] * t[1]).Exp() * t[2], 0, x, Tensor.RandN([50, columns], generator: g), Tensor.RandN([3, 1, 1, columns], generator: g));
+            SameBits($"a number a row, {columns}", t => t[0] * t[1] + t[2], 0, x, Tensor.RandN([3, 50, 2, 1], generator: g).Transpose(1, 2), y);
+            SameBits($"repeated, {columns}", t => t[0] + t[1] * t[1].Mean(-1, true), 0, x, Tensor.RandN([3, 1, 50, columns], generator: g).Expand(3, 2, 50, columns));
+            SameBits($"three beside each other, {columns}", t => Tensor.Cat([t[0] * 2, t[1].Exp(), t[0] - t[1]], -1), 0, x, y);
+        }
     }
 
     [Fact]

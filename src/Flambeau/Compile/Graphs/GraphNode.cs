@@ -46,6 +46,15 @@ internal abstract record Step
     /// <summary>Zeros but for the element of each row that the first operand names, which is the second's number for the row: the adjoint of <see cref="Take"/>.</summary>
     public sealed record OneHot : Step;
 
+    /// <summary>Columns of an input, as many as the node has: from <paramref name="Start"/> of its last dimension on.</summary>
+    public sealed record Piece(long Start) : Step;
+
+    /// <summary>The operands side by side along the last dimension.</summary>
+    public sealed record Join : Step;
+
+    /// <summary>The operand's columns, from <paramref name="Start"/> on, among zeros: the adjoint of <see cref="Piece"/>.</summary>
+    public sealed record Pad(long Start) : Step;
+
     /// <summary>A reduction over some of the operand's dimensions.</summary>
     public sealed record Fold(ReductionOp Op) : Step;
 }

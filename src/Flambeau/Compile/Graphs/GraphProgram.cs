@@ -8,12 +8,14 @@ internal sealed class GraphProgram
 {
     readonly GraphNode[] _outputs, _order;
     readonly Dictionary<GraphNode, int> _given;
+    readonly List<(int Source, SliceOp View)> _pieces = []; // of inputs, which are handed in after them
 
     /// <summary>The program that computes <paramref name="outputs"/> from the nodes in <paramref name="given"/>, which name their inputs.</summary>
     public GraphProgram(Trace trace, GraphNode[] outputs, Dictionary<GraphNode, int> given)
     {
-        (_outputs, _given, _order) = (outputs, given, InOrder(outputs, given));
-        try { Rows = RowProgram.Of(trace, outputs, given); }
+        (_outputs, _given) = (outputs, WithPieces(trace, given));
+        _order = InOrder(outputs, _given);
+        try { Rows = RowProgram.Of(trace, outputs, _given); }
         catch (NotTraceableException e) { Reason = e.Message; }
     }
 
@@ -22,6 +24,19 @@ internal sealed class GraphProgram
 
     /// <summary>Why <see cref="Rows"/> is missing.</summary>
     public string? Reason { get; }
+
+    Dictionary<GraphNode, int> WithPieces(Trace trace, Dictionary<GraphNode, int> given)
+    {
+        int inputs = given.Values.Max() + 1;
+        var all = new Dictionary<GraphNode, int>(given);
+        foreach (var node in trace.Nodes)
+        {
+            if (node.Step is not Step.Piece(var start) || !given.TryGetValue(node.Operands[0], out int source)) continue;
+            all[node] = inputs + _pieces.Count;
+            _pieces.Add((source, new SliceOp(node.Shape.Rank - 1, start, node.Shape.Sizes[^1], 1)));
+        }
+        return all;
+    }
 
     static GraphNode[] InOrder(GraphNode[] outputs, Dictionary<GraphNode, int> given)
     {
@@ -36,12 +51,13 @@ internal sealed class GraphProgram
     }
 
     /// <summary>True if input <paramref name="index"/> is read.</summary>
-    public bool Reads(int index) => Array.Exists(_order, n => _given.TryGetValue(n, out int given) && given == index);
+    public bool Reads(int index) => Array.Exists(_order, n => _given.TryGetValue(n, out int given) && (given == index || n.Step is Step.Piece && _given[n.Operands[0]] == index));
 
     /// <summary>The outputs for operands of the shapes and types that the graph was traced with.</summary>
     public Tensor[] Run(Tensor[] x)
     {
-        if (Settings.Fusion && Rows is { } rows) return RowRunner.Run(rows, Array.ConvertAll(x, t => t.Packed(t.DType)));
+        if (_pieces.Count > 0) x = [.. x, .. _pieces.Select(p => PieceOf(x[p.Source], p.View))];
+        if (Settings.Fusion && Rows is { } rows) return RowRunner.Run(rows, x);
         using var _ = Autograd.NoGrad();
         var values = new Dictionary<GraphNode, Tensor>();
         var lastUse = new Dictionary<GraphNode, GraphNode>();
@@ -56,6 +72,12 @@ internal sealed class GraphProgram
         return Array.ConvertAll(_outputs, o => _given.ContainsKey(o) || o.Step is Step.Relabel or Step.Number ? values[o].Clone() : values[o]);
     }
 
+    static Tensor PieceOf(Tensor x, SliceOp view)
+    {
+        var to = view.Map(new(x.Shape, x.Strides, x.Offset));
+        return new(x.Store!, to.Shape, to.Strides, to.Offset, x.DType);
+    }
+
     static Tensor Compute(GraphNode node, Dictionary<GraphNode, Tensor> values) => node.Step switch
     {
         Step.Number(var value) => Tensor.Full(node.Shape, value, node.Type),
@@ -64,6 +86,8 @@ internal sealed class GraphProgram
         Step.Take => new GatherOp(node.Shape.Rank - 1).Run([values[node.Operands[0]], values[node.Operands[1]]]),
         Step.OneHot => new ScatterSumOp(node.Shape.Rank - 1, node.Shape.Sizes[^1]).Run([values[node.Operands[0]], values[node.Operands[1]]]),
         Step.Cast => values[node.Operands[0]].To(node.Type),
+        Step.Join => new CatOp(node.Shape.Rank - 1).Run(Array.ConvertAll(node.Operands, o => values[o])),
+        Step.Pad(var start) => new ViewScatterOp(new SliceOp(node.Shape.Rank - 1, start, node.Operands[0].Shape.Sizes[^1], 1), node.Shape).Run([values[node.Operands[0]]]),
         Step.Relabel relabel => relabel.Of(values[node.Operands[0]], node.Shape),
         _ => throw new InvalidOperationException($"{node} was not given"),
     };

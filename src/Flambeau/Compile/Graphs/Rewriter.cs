@@ -18,7 +18,7 @@ internal sealed class Rewriter(Trace trace, int forward)
     delegate GraphNode? Rule(GraphNode node);
 
     // in the order in which they are tried
-    Rule[] Rules => [ImplicitExpansion, SignOutside, DifferenceOfNegative, SumOfDeviations, SumOfMultiples, SumOfQuotients, CommonDivisor, ThroughQuotient];
+    Rule[] Rules => [ImplicitExpansion, PiecesAmongZeros, SignOutside, DifferenceOfNegative, SumOfDeviations, SumOfMultiples, SumOfQuotients, CommonDivisor, ThroughQuotient];
 
     /// <summary>The node that stands for <paramref name="node"/>.</summary>
     public GraphNode Rewrite(GraphNode node)
@@ -55,6 +55,14 @@ internal sealed class Rewriter(Trace trace, int forward)
             if (trace.Apply(op, compute, operands) is { } direct && direct.Shape.Equals(node.Shape)) return direct;
         }
         return null;
+    }
+
+    /// <summary>Exact but for the sign of a zero: pieces that are added up, each among zeros and together whole, stand side by side.</summary>
+    GraphNode? PiecesAmongZeros(GraphNode node)
+    {
+        if (!Is(node, s_add) || node.Operands[0].Step is not Step.Pad(var x) || node.Operands[1].Step is not Step.Pad(var y) || !node.Operands[0].Shape.Equals(node.Operands[1].Shape)) return null;
+        var (first, second) = x < y ? (node.Operands[0].Operands[0], node.Operands[1].Operands[0]) : (node.Operands[1].Operands[0], node.Operands[0].Operands[0]);
+        return Math.Min(x, y) == 0 && Math.Max(x, y) == first.Shape.Sizes[^1] && first.Shape.Sizes[^1] + second.Shape.Sizes[^1] == node.Shape.Sizes[^1] ? trace.SideBySide([first, second]) : null;
     }
 
     /// <summary>Exact: (−a) ÷ b = −(a ÷ b), (−a) · b = −(a · b), Σ(−a) = −Σa.</summary>

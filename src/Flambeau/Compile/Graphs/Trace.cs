@@ -63,6 +63,9 @@ internal sealed class Trace : Interpreter
             ReshapeOp reshape => Reshape(operands[0], reshape.To),
             GatherOp gather when NamesOne(gather.Dim, operands[1]) => Take(operands[0], operands[1]),
             ScatterSumOp scatter when NamesOne(scatter.Dim, operands[0]) => OneHot(operands[0], operands[1], scatter.Size),
+            SliceOp { IsRun: true } slice when slice.Dim == x[0].Rank - 1 => Piece(operands[0], slice.Start, slice.Length),
+            ViewScatterOp { View: SliceOp { IsRun: true } slice } scatter when slice.Dim == scatter.Shape.Rank - 1 => Pad(operands[0], slice.Start, scatter.Shape),
+            CatOp cat when cat.Dim == x[0].Rank - 1 => SideBySide(operands),
             _ => throw new NotTraceableException($"{op.Name} is not elementwise, a reduction or a change of shape"),
         });
     }
@@ -212,6 +215,41 @@ internal sealed class Trace : Interpreter
         var shape = index.Shape.With(index.Shape.Rank - 1, columns);
         if (!_oneHotAxes.TryGetValue((shape, columns), out int axis)) _oneHotAxes[(shape, columns)] = axis = columns == 1 ? -1 : NewAxis();
         return Add(new Step.OneHot(), [index, x], shape, x.Type, [.. index.Axes[..^1], axis]);
+    }
+
+    // what is elementwise is done to the piece alone
+    GraphNode Piece(GraphNode x, long start, long length)
+    {
+        long columns = x.Shape.Sizes[^1];
+        if (start == 0 && length == columns) return x;
+        var shape = x.Shape.With(x.Shape.Rank - 1, length);
+        switch (x.Step)
+        {
+            case Step.Input: return Add(new Step.Piece(start), [x], shape, x.Type, [.. x.Axes[..^1], length == 1 ? -1 : NewAxis()]);
+            case Step.Cast: return Cast(Piece(x.Operands[0], start, length), x.Type);
+            case Step.Map(var op, var compute):
+                return Apply(op, compute, Array.ConvertAll(x.Operands, o => o.Shape.Rank > 0 && o.Shape.Sizes[^1] == columns && columns > 1 ? Piece(o, start, length) : o));
+            default: throw new NotTraceableException($"a piece of {x}");
+        }
+    }
+
+    GraphNode Pad(GraphNode x, long start, Shape to) => Add(new Step.Pad(start), [x], to, x.Type, [.. x.Axes[..^1], NewAxis()]);
+
+    /// <summary>Nodes of one type side by side along the last dimension; null where their other dimensions differ.</summary>
+    public GraphNode SideBySide(GraphNode[] x)
+    {
+        long columns = 0;
+        int[] axes = (int[])x[0].Axes.Clone();
+        foreach (var part in x)
+        {
+            if (part.Type != x[0].Type || part.Shape.Rank != x[0].Shape.Rank || !part.Shape.Sizes.AsSpan(0, axes.Length - 1).SequenceEqual(x[0].Shape.Sizes.AsSpan(0, axes.Length - 1)))
+                throw new NotTraceableException($"{part} beside {x[0]}");
+            columns += part.Shape.Sizes[^1];
+            for (int i = 0; i < axes.Length - 1; i++)
+                if (part.Axes[i] >= 0) axes[i] = axes[i] < 0 ? part.Axes[i] : Join(axes[i], part.Axes[i]);
+        }
+        axes[^1] = columns == 1 ? -1 : NewAxis();
+        return Add(new Step.Join(), x, x[0].Shape.With(axes.Length - 1, columns), x[0].Type, axes);
     }
 
     GraphNode Permute(PermuteOp op, GraphNode x)

@@ -24,6 +24,9 @@ internal enum Place : byte { Constant, Input, Output, Shared, RowSlot, Slot }
 /// <summary>A value of a program: index into inputs, outputs, slots or bytes, by its place.</summary>
 internal readonly record struct RowValue(Extent Extent, DType Type, Place Place, int Index);
 
+/// <summary>The dimension of a tensor that each axis of the rows is, −1 where it varies not along it, and those that are columns, outermost first.</summary>
+internal sealed record RowDims(int[] Rows, int[] Columns);
+
 /// <summary>When an instruction runs.</summary>
 internal enum Phase : byte { Before, Rows, After }
 
@@ -36,8 +39,8 @@ internal abstract record Instruction(int Result, int[] Operands)
     public sealed record Cast(int Result, int Operand) : Instruction(Result, [Operand]);
     /// <summary>A copy to where a value varies over more.</summary>
     public sealed record Spread(int Result, int Operand) : Instruction(Result, [Operand]);
-    /// <summary>A copy of an input that varies over some of the rows' axes only: its step, in elements, along each.</summary>
-    public sealed record Gather(int Result, int Input, long[] Steps) : Instruction(Result, []);
+    /// <summary>A copy of an input that varies over some of the rows' axes only.</summary>
+    public sealed record Gather(int Result, int Input) : Instruction(Result, []);
     /// <summary>Of each row the element that a number names.</summary>
     public sealed record Take(int Result, int Operand, int Which) : Instruction(Result, [Operand, Which]);
     /// <summary>Zeros but for one element of each row.</summary>
@@ -54,6 +57,9 @@ internal abstract record Instruction(int Result, int[] Operands)
 /// </summary>
 internal sealed class RowProgram
 {
+    /// <summary>Lanes of the widest vectors: columns that are a multiple of it are whole vectors anywhere.</summary>
+    public const int MostLanes = 16;
+
     /// <summary>The sizes of the rows' axes, outermost first.</summary>
     public required long[] RowSizes { get; init; }
     public required long Rows { get; init; }
@@ -62,8 +68,16 @@ internal sealed class RowProgram
     public required Instruction[] Before { get; init; }
     public required Instruction[] Body { get; init; }
     public required Instruction[] After { get; init; }
-    /// <summary>Shape and type of each output.</summary>
-    public required (Shape Shape, DType Type)[] Outputs { get; init; }
+    /// <summary>Shape and type of each result.</summary>
+    public required (Shape Shape, DType Type)[] Results { get; init; }
+    /// <summary>Of each output the result that it is, or a run of whose columns it is.</summary>
+    public required (int Result, long Start)[] Outputs { get; init; }
+    /// <summary>Which inputs are read.</summary>
+    public required bool[] Reads { get; init; }
+    /// <summary>Which dimensions of inputs, and of results, are rows' axes; null where there are no rows, or an input is not read.</summary>
+    public required RowDims?[] InputDims { get; init; }
+    /// <summary>See <see cref="InputDims"/>.</summary>
+    public required RowDims?[] ResultDims { get; init; }
     public required double[] Constants { get; init; }
     public required int Slots { get; init; }
     public required int RowSlots { get; init; }

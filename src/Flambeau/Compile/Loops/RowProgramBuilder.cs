@@ -8,7 +8,10 @@ namespace Flambeau.Compile.Loops;
 internal sealed class RowProgramBuilder
 {
     readonly Trace _trace;
-    readonly IReadOnlyList<GraphNode> _outputs;
+    readonly IReadOnlyList<GraphNode> _results;     // what is asked for
+    readonly List<GraphNode> _outputs = [];         // what is computed: results, or what stands side by side in one
+    readonly List<(int Result, long Start)> _places = []; // of outputs
+    readonly Dictionary<int, RowDims> _inputDims = [];
     readonly IReadOnlyDictionary<GraphNode, int> _given; // nodes whose values are handed in, and as which input
     readonly List<GraphNode> _nodes = [];           // what the outputs need, operands first
     readonly List<int> _order = [];                 // axes, outermost first
@@ -22,7 +25,22 @@ internal sealed class RowProgramBuilder
     readonly Dictionary<GraphNode, int> _valueOf = [];
     int _rowSlots, _shared;
 
-    public RowProgramBuilder(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given) => (_trace, _outputs, _given) = (trace, outputs, given);
+    public RowProgramBuilder(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given) 
+    {
+        (_trace, _results, _given) = (trace, outputs, given);
+        for (int i = 0; i < outputs.Count; i++)
+        {
+            long start = 0;
+            foreach (var part in outputs[i].Step is Step.Join && !given.ContainsKey(outputs[i]) ? outputs[i].Operands : [outputs[i]])
+            {
+                _outputs.Add(part);
+                _places.Add((i, start));
+                start += part.Shape.Sizes.Length > 0 ? part.Shape.Sizes[^1] : 1;
+            }
+        }
+    }
+
+    bool HasPieces => _outputs.Count > _results.Count || _nodes.Exists(n => n.Step is Step.Piece);
 
     public RowProgram Build()
     {
@@ -37,7 +55,10 @@ internal sealed class RowProgramBuilder
             RowSizes = [.. _order.Where((_, i) => (_rows >> i & 1) != 0).Select(a => _sizes[a])],
             Rows = Product(_rows), Columns = Product(_columns), Values = [.. _values],
             Before = [.. _code[0]], Body = [.. _code[1]], After = [.. _code[2]],
-            Outputs = [.. _outputs.Select(o => (o.Shape, o.Type))],
+            Results = [.. _results.Select(r => (r.Shape, r.Type))], Outputs = [.. _places],
+            Reads = [.. Enumerable.Range(0, _given.Values.Max() + 1).Select(i => _nodes.Exists(n => _given.TryGetValue(n, out int index) && index == i))],
+            InputDims = [.. Enumerable.Range(0, _given.Values.Max() + 1).Select(_inputDims.GetValueOrDefault)],
+            ResultDims = [.. Enumerable.Range(0, _results.Count).Select(r => DimsOf(_outputs[_places.FindIndex(p => p.Result == r)]))],
             Constants = [.. _constants], Slots = slots, RowSlots = _rowSlots, SharedColumns = _shared,
         };
     }
@@ -127,15 +148,21 @@ internal sealed class RowProgramBuilder
         if (!Suffix(_columns)) throw new NotTraceableException("reductions are neither along the last dimensions nor over all others");
         foreach (ulong f in folds) if (f != _columns && f != _rows) throw new NotTraceableException("reductions run over different sets of dimensions");
         foreach (var node in _nodes) if (!AllOrNone(node)) throw new NotTraceableException($"{node} varies over a part of a row's dimensions");
+        if (_outputs.Count > _results.Count && !ColumnsAreWholeVectorsOfTheLastDimension()) throw new NotTraceableException("what stands side by side is no run of whole vectors of the last dimension");
         // one long row has no parallel form here
         if (_rows == 0 && Product(_columns) > 32768) throw new NotTraceableException("one row of everything");
     }
+
+    // the last vector of a piece would else reach into the next one
+    bool ColumnsAreWholeVectorsOfTheLastDimension() => _columns == 1UL << _order.Count - 1 && Product(_columns) % RowProgram.MostLanes == 0
+        && Enumerable.Range(0, _outputs.Count).All(i => _places.Count(p => p.Result == _places[i].Result) == 1 || _outputs[i].Axes[^1] is >= 0 and var axis && _trace.Axis(axis) == _order[^1]);
 
     bool AllOrNone(GraphNode node) => (Mask(node) & _columns) == 0 || (Mask(node) & _columns) == _columns;
 
     // pointwise: rows as short as is still efficient
     ulong LongestRow(Func<ulong, bool> suffix)
     {
+        if (HasPieces) return 1UL << _order.Count - 1;
         ulong best = 0;
         for (int from = _order.Count - 1; from >= 0; from--)
         {
@@ -152,6 +179,7 @@ internal sealed class RowProgramBuilder
     int ValueOf(GraphNode node)
     {
         if (_given.TryGetValue(node, out int index)) return Input(node, index);
+        if (node.Step is Step.Piece or Step.Join or Step.Pad) throw new NotTraceableException($"{node} inside of the rows");
         switch (node.Step)
         {
             case Step.Number(var value):
@@ -210,23 +238,36 @@ internal sealed class RowProgramBuilder
         ulong mask = Mask(node);
         var extent = (mask & _columns) == 0 ? (mask == 0 ? Extent.Number : Extent.Row) : (mask & _rows) == 0 && _rows != 0 ? Extent.Column : Extent.Full;
         if (extent <= Extent.Column) return Add(extent, node.Type, Place.Input, index, Phase.Before);
-        if ((mask & _rows) == _rows) return Add(extent, node.Type, Place.Input, index, Phase.Rows);
+        _inputDims[index] = DimsOf(node);
+        if ((mask & _rows) == _rows || IsReadInPlace(mask)) return Add(extent, node.Type, Place.Input, index, Phase.Rows);
         int result = Add(extent, node.Type, Phase.Rows);
-        _code[1].Add(new Instruction.Gather(result, index, Steps(node)));
+        _code[1].Add(new Instruction.Gather(result, index));
         return result;
     }
 
-    // of a contiguous input, along each of the rows' axes
-    long[] Steps(GraphNode node)
+    /// <summary>From so many rows on that an input goes on as it began, it is read where it lies, although it varies over some of the rows' axes only.</summary>
+    const long LongRun = 32;
+
+    bool IsReadInPlace(ulong mask)
     {
-        var steps = new List<long>();
+        if ((mask & _columns) != 0 && Product(_columns) % RowProgram.MostLanes != 0) return false;
+        int last = BitOperations.Log2(_rows);
+        bool varies = (mask >> last & 1) != 0;
+        long run = 1;
+        for (int i = last; i >= 0 && (mask >> i & 1) != 0 == varies; i--) run *= _sizes[_order[i]];
+        return run >= LongRun;
+    }
+
+    RowDims DimsOf(GraphNode node)
+    {
+        List<int> rows = [], columns = [];
         for (int i = 0; i < _order.Count; i++)
         {
-            if ((_rows >> i & 1) == 0) continue;
             int dim = Array.FindIndex(node.Axes, a => a >= 0 && _trace.Axis(a) == _order[i]);
-            steps.Add(dim < 0 ? 0 : node.Shape.ContiguousStrides[dim]);
+            if ((_rows >> i & 1) != 0) rows.Add(dim);
+            else if (dim >= 0) columns.Add(dim);
         }
-        return [.. steps];
+        return new([.. rows], [.. columns]);
     }
 
     int Fold(GraphNode node, ReductionOp op)

@@ -15,43 +15,101 @@ internal static unsafe class RowRunner
     const long ShortRow = 32;  // below this a row's fixed cost exceeds that of repeating what its elements share
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
-    /// <summary>The outputs of <paramref name="program"/> for contiguous <paramref name="inputs"/> of the shapes that it was made for.</summary>
+    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for.</summary>
     public static Tensor[] Run(RowProgram program, Tensor[] inputs)
     {
-        var outputs = new Tensor[program.Outputs.Length];
-        for (int i = 0; i < outputs.Length; i++) outputs[i] = Tensor.Empty(program.Outputs[i].Shape, program.Outputs[i].Type);
-        byte** tensors = stackalloc byte*[inputs.Length + outputs.Length];
-        Pin(program, inputs, outputs, tensors, 0);
-        return outputs;
+        var read = new Tensor[inputs.Length];
+        for (int i = 0; i < read.Length; i++) read[i] = !program.Reads[i] || ReadsInPlace(program, i, inputs[i]) ? inputs[i] : inputs[i].Packed(inputs[i].DType);
+        var results = new Tensor[program.Results.Length];
+        for (int i = 0; i < results.Length; i++) results[i] = Laid(program, i, read);
+        int axes = program.RowSizes.Length, lines = read.Length + program.Outputs.Length;
+        byte** tensors = stackalloc byte*[read.Length + results.Length];
+        long* steps = stackalloc long[Math.Max(1, axes * lines)];
+        for (int i = 0; i < read.Length; i++) Steps(program.InputDims[i], read[i], steps + i * axes);
+        for (int i = 0; i < program.Outputs.Length; i++) Steps(program.ResultDims[program.Outputs[i].Result], results[program.Outputs[i].Result], steps + (read.Length + i) * axes);
+        Pin(program, read, results, tensors, steps, 0);
+        return results;
+    }
+
+    // a row's columns lie side by side, and its vectors do not reach beyond what follows it
+    static bool ReadsInPlace(RowProgram program, int index, Tensor x)
+    {
+        if (x.IsContiguous) return true;
+        if (program.InputDims[index] is not { } dims) return false;
+        long step = 1;
+        for (int i = dims.Columns.Length - 1; i >= 0; i--)
+        {
+            if (x.Strides[dims.Columns[i]] != step) return false;
+            step *= x.Shape.Sizes[dims.Columns[i]];
+        }
+        bool follows = dims.Rows.Length == 0 || dims.Rows[^1] < 0 || x.Strides[dims.Rows[^1]] >= step;
+        return follows || IsWholeVectors(program);
+    }
+
+    static bool IsWholeVectors(RowProgram program) => program.Columns % RowProgram.MostLanes == 0;
+
+    // The layout of the first input of the result's shape but for its columns, if that has its rows in another order: heads that lie side by side stay so.
+    static Tensor Laid(RowProgram program, int index, Tensor[] inputs)
+    {
+        var (shape, type) = program.Results[index];
+        if (program.ResultDims[index] is { Rows.Length: > 1, Columns.Length: > 0 } dims && IsWholeVectors(program))
+            for (int i = 0; i < inputs.Length; i++)
+                if (program.InputDims[i] is { Columns.Length: > 0 } own && own.Rows.AsSpan().SequenceEqual(dims.Rows) && inputs[i] is { IsContiguous: false } x && x.Rank == shape.Rank)
+                    return Like(x, shape, type, dims);
+        return Tensor.Empty(shape, type);
+    }
+
+    static Tensor Like(Tensor x, Shape shape, DType type, RowDims dims)
+    {
+        var strides = new long[shape.Rank];
+        long step = 1;
+        for (int i = dims.Columns.Length - 1; i >= 0; i--) (strides[dims.Columns[i]], step) = (step, step * shape.Sizes[dims.Columns[i]]);
+        foreach (int dim in dims.Rows.Order(Comparer<int>.Create((a, b) => x.Strides[a] != x.Strides[b] ? x.Strides[a].CompareTo(x.Strides[b]) : b.CompareTo(a))))
+            (strides[dim], step) = (step, step * shape.Sizes[dim]);
+        for (int i = 0; i < strides.Length; i++) if (shape.Sizes[i] == 1 && Array.IndexOf(dims.Rows, i) < 0 && Array.IndexOf(dims.Columns, i) < 0) strides[i] = step;
+        return new(Storage.Allocate(shape.Count * type.Size), shape, strides, 0, type);
+    }
+
+    static void Steps(RowDims? dims, Tensor x, long* steps)
+    {
+        if (dims is null) return;
+        for (int i = 0; i < dims.Rows.Length; i++) steps[i] = dims.Rows[i] < 0 ? 0 : x.Strides[dims.Rows[i]];
     }
 
     // pins managed storages one by one down the recursion, then runs
-    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] outputs, byte** tensors, int k)
+    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] results, byte** tensors, long* steps, int k)
     {
-        if (k == inputs.Length + outputs.Length)
+        if (k == inputs.Length + results.Length)
         {
-            Run(program, tensors, tensors + inputs.Length);
+            byte** outputs = stackalloc byte*[program.Outputs.Length];
+            for (int i = 0; i < program.Outputs.Length; i++)
+            {
+                var (result, start) = program.Outputs[i];
+                outputs[i] = tensors[inputs.Length + result] + start * results[result].DType.Size;
+            }
+            Run(program, tensors, inputs.Length, outputs, steps);
             return;
         }
-        var x = k < inputs.Length ? inputs[k] : outputs[k - inputs.Length];
+        var x = k < inputs.Length ? inputs[k] : results[k - inputs.Length];
         fixed (byte* p = x.Store!)
         {
             tensors[k] = p + x.Offset * x.DType.Size;
-            Pin(program, inputs, outputs, tensors, k + 1);
+            Pin(program, inputs, results, tensors, steps, k + 1);
         }
         GC.KeepAlive(x);
     }
 
-    static void Run(RowProgram program, byte** inputs, byte** outputs)
+    static void Run(RowProgram program, byte** inputs, int inputCount, byte** outputs, long* steps)
     {
         var plan = program.Plan;
         long blocks = program.Blocks, perPart = Math.Max(1, PartElements / program.Columns);
         int parts = checked((int)(program.FoldsRows ? blocks : (program.Rows + perPart - 1) / perPart));
         var job = new Job
         {
-            Program = program, Plan = plan, Inputs = inputs, Outputs = outputs, Parts = parts,
+            Program = program, Plan = plan, Inputs = inputs, Outputs = outputs, InputCount = inputCount, Steps = steps, Parts = parts,
             Shared = (byte*)Scratch.Rent(Scratch.Shared, program.SharedColumns * program.ColumnBytes + program.Constants.Length * 8),
         };
+        job.RunRows = job.RunLength();
         FillConstants(program, job.Constants);
         job.Whole(program.Before);
         if (Team.Pays(program.Rows * program.Columns * program.Body.Length)) Team.Run(parts, ref job);
@@ -76,9 +134,65 @@ internal static unsafe class RowRunner
         public RowPlan Plan;
         public byte** Inputs, Outputs;
         public byte* Shared;
-        public int Parts;
+        public int Parts, InputCount;
+        /// <summary>By input, then by output: elements from place to place along each axis of the rows.</summary>
+        public long* Steps;
+        /// <summary>Blocks end at multiples of so many rows: between them each operand's rows are equally far apart.</summary>
+        public long RunRows;
 
         public readonly byte* Constants => Shared + Program.SharedColumns * Program.ColumnBytes;
+
+        /// <summary>How many rows there are from one break to the next: the innermost axes along which every operand goes on as it began.</summary>
+        public readonly long RunLength()
+        {
+            var sizes = Program.RowSizes;
+            long length = 1;
+            for (int axis = sizes.Length - 1; axis >= 0; axis--)
+            {
+                length *= sizes[axis];
+                if (axis > 0 && !GoesOn(axis)) return length;
+            }
+            return long.MaxValue;
+        }
+
+        // one step further along the axis outside of this one is as far as the whole of this one
+        readonly bool GoesOn(int axis)
+        {
+            int axes = Program.RowSizes.Length;
+            foreach (var value in Program.Values)
+            {
+                if (value.Extent < Extent.Row || value.Place is not (Place.Input or Place.Output)) continue;
+                long* steps = Steps + (value.Place == Place.Input ? value.Index : InputCount + value.Index) * axes;
+                if (steps[axis - 1] != steps[axis] * Program.RowSizes[axis]) return false;
+            }
+            return true;
+        }
+
+        /// <summary>How many elements into an operand row <paramref name="row"/> begins.</summary>
+        public readonly long OffsetOf(int operand, long row)
+        {
+            var sizes = Program.RowSizes;
+            long* steps = Steps + operand * sizes.Length;
+            if (RunRows == long.MaxValue && sizes.Length > 0) return row * steps[sizes.Length - 1];
+            return PlaceOf(operand, row);
+        }
+
+        /// <summary>The same of an operand that does not vary along every axis.</summary>
+        public readonly long PlaceOf(int operand, long row)
+        {
+            var sizes = Program.RowSizes;
+            long* steps = Steps + operand * sizes.Length;
+            long offset = 0;
+            for (int axis = sizes.Length - 1; axis >= 0; axis--)
+            {
+                offset += row % sizes[axis] * steps[axis];
+                row /= sizes[axis];
+            }
+            return offset;
+        }
+
+        /// <summary>Elements from one row of an operand to the next.</summary>
+        public readonly long StepOf(int operand) => Program.RowSizes.Length is > 0 and var axes ? Steps[operand * axes + axes - 1] : 0;
 
         /// <summary>Part <paramref name="part"/> of the rows, in blocks.</summary>
         public readonly void Run(int part)
@@ -94,10 +208,10 @@ internal static unsafe class RowRunner
             block.Loops = block.RowSlots + p.RowSlots * rowSlot;
             foreach (var instruction in p.Body)
                 if (instruction is Instruction.FoldRows fold) fold.Op.Column(p.Values[fold.Result].Type, Partial(fold, part), Partial(fold, part), p.Columns, true);
-            for (long row = from; row < to; row += most)
+            for (long row = from; row < to; row += block.Count)
             {
                 block.First = row;
-                block.Count = Math.Min(most, to - row);
+                block.Count = Math.Min(Math.Min(most, to - row), RunRows - row % RunRows);
                 foreach (object step in Plan.Steps)
                     if (step is Loop loop) block.Run(loop);
                     else block.Run((Instruction)step);
@@ -160,12 +274,22 @@ internal static unsafe class RowRunner
             return v.Place switch
             {
                 Place.Constant => new(Job.Constants + v.Index * 8, 0),
-                Place.Input => new(Job.Inputs[v.Index] + First * step, step),
-                Place.Output => new(Job.Outputs[v.Index] + First * step, step),
+                Place.Input => InMemory(Job.Inputs[v.Index], v.Index, v),
+                Place.Output => InMemory(Job.Outputs[v.Index], Job.InputCount + v.Index, v),
                 Place.Shared => new(Job.Shared + v.Index * p.ColumnBytes, 0),
                 Place.RowSlot => new(RowSlots + v.Index * RowSlotBytes, step),
                 _ => new(Slots + v.Index * SlotBytes, step),
             };
+        }
+
+        readonly Lines InMemory(byte* start, int operand, RowValue value) => value.Extent < Extent.Row ? new(start, 0)
+            : new(start + Job.OffsetOf(operand, First) * value.Type.Size, Job.StepOf(operand) * value.Type.Size);
+
+        // true if the block's rows follow one another without gaps
+        readonly bool IsOne(int value, Lines lines)
+        {
+            var v = ValueOf(value);
+            return Count == 1 || v.Extent < Extent.Row || lines.Step == (v.Extent == Extent.Full ? Job.Program.Columns : 1) * v.Type.Size;
         }
 
         // elements of a value that lie together for this block; a Number counts as one
@@ -254,7 +378,7 @@ internal static unsafe class RowRunner
             byte** x = stackalloc byte*[n];
             long* steps = stackalloc long[n];
             uint scalars = 0;
-            bool together = true; // one call does the whole block
+            bool together = IsOne(map.Result, to); // one call does the whole block
             for (int k = 0; k < n; k++)
             {
                 var operand = At(map.Operands[k]);
@@ -263,11 +387,13 @@ internal static unsafe class RowRunner
                 var has = values[map.Operands[k]].Extent;
                 if (extent == Extent.Full && has is Extent.Row or Extent.Column && Job.Program.Columns < ShortRow)
                 {
-                    x[k] = Repeat(operand, has, values[map.Operands[k]].Type.Size, k);
+                    int size = values[map.Operands[k]].Type.Size;
+                    x[k] = Repeat(operand, has, size, k);
+                    steps[k] = Job.Program.Columns * size;
                     continue;
                 }
                 if (has == Extent.Number || has == Extent.Row && extent == Extent.Full) scalars |= 1u << k;
-                together &= has == extent || has == Extent.Number;
+                together &= has == Extent.Number || has == extent && IsOne(map.Operands[k], operand);
             }
             var kernel = map.Op.Kernel;
             if (together)
@@ -278,7 +404,7 @@ internal static unsafe class RowRunner
             byte* y = to.Start;
             for (long row = 0; row < Count; row++, y += to.Step)
             {
-                kernel.Run(map.Compute, y, x, Job.Program.Columns, scalars);
+                kernel.Run(map.Compute, y, x, extent == Extent.Full ? Job.Program.Columns : 1, scalars);
                 for (int k = 0; k < n; k++) x[k] += steps[k];
             }
         }
@@ -287,7 +413,10 @@ internal static unsafe class RowRunner
         {
             var from = ValueOf(cast.Operand);
             var to = ValueOf(cast.Result);
-            Conversion.Run(from.Type, At(cast.Operand).Start, to.Type, At(cast.Result).Start, Length(to.Extent));
+            Lines x = At(cast.Operand), y = At(cast.Result);
+            if (IsOne(cast.Operand, x) && IsOne(cast.Result, y)) Conversion.Run(from.Type, x.Start, to.Type, y.Start, Length(to.Extent));
+            else
+                for (long row = 0; row < Count; row++) Conversion.Run(from.Type, x.Start + row * x.Step, to.Type, y.Start + row * y.Step, to.Extent == Extent.Full ? Job.Program.Columns : 1);
         }
 
         // beside the slots
@@ -303,7 +432,12 @@ internal static unsafe class RowRunner
             var values = IsWhole ? Job.Program.Values : Job.Plan.Values;
             var (has, extent, size) = (values[spread.Operand].Extent, values[spread.Result].Extent, values[spread.Result].Type.Size);
             Lines from = At(spread.Operand), to = At(spread.Result);
-            if (has == extent) Buffer.MemoryCopy(from.Start, to.Start, long.MaxValue, Length(extent) * size);
+            if (has == extent && IsOne(spread.Operand, from) && IsOne(spread.Result, to)) Buffer.MemoryCopy(from.Start, to.Start, long.MaxValue, Length(extent) * size);
+            else if (has == extent)
+            {
+                long bytes = (extent == Extent.Full ? Job.Program.Columns : 1) * size;
+                for (long row = 0; row < Count; row++) Buffer.MemoryCopy(from.Start + row * from.Step, to.Start + row * to.Step, bytes, bytes);
+            }
             else Spread(from, has, to, extent == Extent.Row ? 1 : Job.Program.Columns, size);
         }
 
@@ -332,12 +466,7 @@ internal static unsafe class RowRunner
             byte* y = to.Start;
             for (long row = 0; row < Count; row++, y += to.Step)
             {
-                long rest = First + row, offset = 0;
-                for (int axis = p.RowSizes.Length - 1; axis >= 0; axis--)
-                {
-                    offset += rest % p.RowSizes[axis] * gather.Steps[axis];
-                    rest /= p.RowSizes[axis];
-                }
+                long offset = Job.PlaceOf(gather.Input, First + row);
                 Buffer.MemoryCopy(Job.Inputs[gather.Input] + offset * value.Type.Size, y, bytes, bytes);
             }
         }

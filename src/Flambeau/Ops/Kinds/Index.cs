@@ -40,6 +40,8 @@ internal abstract class ViewOp : MultilinearOp
 /// <summary>The adjoint of a view that picks distinct elements: zeros elsewhere. Its own adjoint is the view.</summary>
 internal sealed class ViewScatterOp(ViewOp view, Shape shape) : MultilinearOp
 {
+    public ViewOp View => view;
+    public Shape Shape => shape;
     public override string Name => view.Name + "Backward";
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
