@@ -9,8 +9,10 @@ namespace Flambeau
         {
             /// <summary>
             /// softmax(q · kᵀ · scale + mask) · v: q [.., T, d], k [.., S, d], v [.., S, e] → [.., T, e] (Vaswani et al. 2017; PyTorch: <c>scaled_dot_product_attention</c>).
-            /// Where q has a multiple of k's heads (third dim from the end), each of k's heads serves a group of them.
+            /// Where q has a multiple of k's heads (third dim from the end), each of k's heads serves a group of them. A query that may see no key gets zeros.
+            /// One kernel forward and one backward, whose memory is linear in the number of tokens; with dropout, or a mask that is learned, the weights [.., T, S] are made.
             /// </summary>
+            /// <remarks>What a hidden key's value holds counts for nothing unless it is infinite or NaN. A query has the same bits whatever it is batched with, and whether its keys come at once or in pieces (docs/design/numerics.md).</remarks>
             /// <param name="k">The keys.</param>
             /// <param name="v">The values.</param>
             /// <param name="mask">Bool (true takes part) or added to the scores; broadcasts to [.., T, S].</param>

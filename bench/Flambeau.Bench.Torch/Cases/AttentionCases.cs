@@ -1,0 +1,31 @@
+using System.Text.Json.Nodes;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Flambeau.Bench.Torch.Cases;
+
+/// <summary>PyTorch's scaled dot-product attention, <c>batch</c> × <c>heads</c> × <c>tokens</c> × <c>size</c>, with its gradients if <c>backward</c> is true. Heads that share keys get copies of them, as its kernel wants.</summary>
+internal static class AttentionCases
+{
+    public static IEnumerable<KeyValuePair<string, Func<Request, JsonObject>>> All => [new("attention", Attention)];
+
+    private static JsonObject Attention(Request r)
+    {
+        var (backward, causal) = (r.Flag("backward"), r.Flag("causal"));
+        var (batch, heads, shared, tokens, size) = (r.Integer("batch", 4), r.Integer("heads", 12), r.Integer("shared", 12), r.Integer("tokens", 1024), r.Integer("size", 64));
+        Tensor Operand(long count) => randn([batch, tokens, count, size], dtype: r.DType).transpose(1, 2);
+        var (q, k, v, g) = (Leaf(Operand(heads), backward), Leaf(Operand(shared), backward), Leaf(Operand(shared), backward), Operand(heads));
+        var mask = r.Flag("mask") ? randn([tokens, tokens], dtype: r.DType) : null;
+        return r.Time(() =>
+        {
+            using var scope = NewDisposeScope();
+            Tensor Whole(Tensor x) => heads == shared ? x : x.repeat_interleave(heads / shared, 1);
+            var y = nn.functional.scaled_dot_product_attention(q, Whole(k), Whole(v), mask, 0, causal);
+            if (!backward) return;
+            y.backward([g]);
+            foreach (var leaf in new[] { q, k, v }) leaf.grad = null;
+        });
+    }
+
+    private static Tensor Leaf(Tensor x, bool requiresGrad) => requiresGrad ? x.requires_grad_() : x;
+}
