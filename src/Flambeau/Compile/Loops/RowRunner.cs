@@ -35,7 +35,8 @@ internal static unsafe class RowRunner
     static bool ReadsInPlace(RowProgram program, int index, Tensor x)
     {
         if (x.IsContiguous) return true;
-        if (program.InputDims[index] is not { } dims) return false;
+        // numbers a row are read as vectors along the rows
+        if (program.InputDims[index] is not { Columns.Length: > 0 } dims) return false;
         long step = 1;
         for (int i = dims.Columns.Length - 1; i >= 0; i--)
         {
