@@ -328,7 +328,7 @@ namespace Flambeau
                 // further left e⁻ˣ overflows, and the result is 0 to any purpose
                 var gate = Wide(t[0]);
                 gate = gate.Clamp(gate.DType == DType.Float64 ? -700 : -87);
-                return temporaries.Keep((gate * ((-gate).Exp() + 1).Reciprocal() * t[1]).To(DTypes.Promote(t[0].DType, t[1].DType)));
+                return temporaries.Keep((gate * ((-gate).Exp() + 1).Reciprocal() * t[1]).To(Floating(DTypes.Promote(t[0].DType, t[1].DType))));
             }, 0, x, y);
             /// <summary>x − tanh x (PyTorch: <c>F.tanhshrink</c>).</summary>
             public Tensor Tanhshrink() => x - x.Tanh();

@@ -129,6 +129,11 @@ internal static partial class OperatorTable
             return Two(d.Operand(type, shape, Values.Tame), d.Operand(type, shape[^1..], Values.Tame), (x, w) => x.RmsNorm(w, 1e-3),
                 (x, w) => x * (x.square().mean([-1], keepdim: true) + 1e-3).rsqrt() * w, new(64, 16));
         }),
+        new("SwiGlu", d =>
+        {
+            var (type, shape) = (d.FloatType(), d.Shape(1));
+            return Two(d.Operand(type, shape, Values.Tame), d.Operand(type, shape, Values.Tame), (x, y) => x.SwiGlu(y), (x, y) => F.silu(x) * y, new(16, 16));
+        }),
         new("ScaledDotProductAttention", d =>
         {
             var (type, causal) = (d.Of(DType.Float32, DType.Float64), d.Chance(0.4));

@@ -398,7 +398,9 @@ public class CompositeTests
             SameBits($"gate of {columns}", t => t[0] * t[1].Sigmoid(), 0, x, y);
             SameBits($"rows shared by heads, {columns}", t => (t[0] * t[1]).Exp() * t[2], 0, x, Tensor.RandN([50, columns], generator: g), Tensor.RandN([3, 1, 1, columns], generator: g));
             SameBits($"a number a row, {columns}", t => t[0] * t[1] + t[2], 0, x, Tensor.RandN([3, 50, 2, 1], generator: g).Transpose(1, 2), y);
-            SameBits($"one number for all rows, {columns}", t => t[0].Exp() * (t[1].Exp() + 1), 0, x, Tensor.RandN([1, 1, 1, 1], generator: g).Expand(3, 2, 50, 1));
+            SameBits($"a number a batch, {columns}", t => t[0].Mean(-1, true) * t[0] * (t[1].Exp() + 1), 0, x, Tensor.RandN([3, 1, 1, 1], generator: g));
+            SameBits($"a number a place, {columns}", t => t[0].Mean(-1, true) * t[0] * (t[1].Exp() + 1), 0, x, Tensor.RandN([50, 1], generator: g));
+            SameBits($"one number for all rows, {columns}", t => t[0].Mean(-1, true) * t[0] * (t[1].Exp() + 1), 0, x, Tensor.RandN([1, 1, 1, 1], generator: g).Expand(3, 2, 50, 1));
             SameBits($"repeated, {columns}", t => t[0] + t[1] * t[1].Mean(-1, true), 0, x, Tensor.RandN([3, 1, 50, columns], generator: g).Expand(3, 2, 50, columns));
             SameBits($"three beside each other, {columns}", t => Tensor.Cat([t[0] * 2, t[1].Exp(), t[0] - t[1]], -1), 0, x, y);
         }

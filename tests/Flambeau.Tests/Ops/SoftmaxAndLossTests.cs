@@ -164,6 +164,50 @@ public class SoftmaxAndLossTests
         Assert.Contains("target 5 is no class", Assert.Throws<FlambeauException>(() => x.LinearCrossEntropy(w, target)).Message);
     }
 
+    [Fact]
+    public void LinearCrossEntropy_under_Vmap_is_a_loop()
+    {
+        var g = new Generator(6);
+        Tensor x = Tensor.RandN([3, 600, 4], generator: g), w = Tensor.RandN([5, 4], generator: g), target = Tensor.RandInt(0, 5, [600], generator: g);
+        var all = Autograd.Vmap(t => t.LinearCrossEntropy(w, target))(x).ToArray<float>();
+        for (int i = 0; i < 3; i++) Assert.Equal(x.Select(0, i).LinearCrossEntropy(w, target).Item<float>(), all[i]);
+    }
+
+    // the gradient of a mean is one number for all rows
+    [Theory]
+    [InlineData(5), InlineData(64), InlineData(300)]
+    public void The_gradient_of_CrossEntropy_is_softmax_less_the_target(int classes)
+    {
+        const int n = 40;
+        var g = new Generator((ulong)classes);
+        Tensor x = Tensor.RandN([n, classes], DType.Float32, g).RequiresGrad_(), target = Tensor.RandInt(0, classes, [n], generator: g);
+        double[] logits = x.ToArray<double>(), found = Autograd.Grad(x.CrossEntropy(target), x).ToArray<double>();
+        long[] names = target.ToArray<long>();
+        for (int i = 0; i < n; i++)
+        {
+            double[] logs = LogSoftmax(logits[(i * classes)..((i + 1) * classes)]);
+            for (int c = 0; c < classes; c++) Assert.Equal((Math.Exp(logs[c]) - (c == names[i] ? 1 : 0)) / n, found[i * classes + c], 1e-7);
+        }
+    }
+
+    [Fact]
+    public void SwiGlu_is_a_gate_of_silu()
+    {
+        double[] x = [.. Numbers(40), -1000, -90, 0, 90, 1000], y = [.. Numbers(45)];
+        foreach (var (type, bound) in new[] { (DType.Float64, 1e-14), (DType.Float32, 1e-6), (DType.BFloat16, 0.02) })
+        {
+            double[] a = Tensor.FromArray(x).To(type).ToArray<double>(), b = Tensor.FromArray(y[..x.Length]).To(type).ToArray<double>();
+            var found = Tensor.FromArray(a).To(type).SwiGlu(Tensor.FromArray(b).To(type));
+            Assert.Equal(type, found.DType);
+            for (int i = 0; i < a.Length; i++)
+            {
+                double expected = a[i] / (1 + Math.Exp(-a[i])) * b[i];
+                Assert.Equal(expected, found.ToArray<double>()[i], bound * Math.Max(1, Math.Abs(expected)));
+            }
+        }
+        Assert.Equal(DType.Float32, Tensor.Arange(3).SwiGlu(Tensor.Arange(3)).DType);
+    }
+
     // 512 rows of logits and of their gradients exist at a time
     [Fact]
     public void LinearCrossEntropy_never_holds_the_logits()

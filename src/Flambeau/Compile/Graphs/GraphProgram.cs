@@ -56,7 +56,7 @@ internal sealed class GraphProgram
     /// <summary>The outputs for operands of the shapes and types that the graph was traced with.</summary>
     public Tensor[] Run(Tensor[] x)
     {
-        if (_pieces.Count > 0) x = [.. x, .. _pieces.Select(p => PieceOf(x[p.Source], p.View))];
+        if (_pieces.Count > 0) x = [.. x, .. _pieces.Select(p => p.View.Run([x[p.Source]]))];
         if (Settings.Fusion && Rows is { } rows) return RowRunner.Run(rows, x);
         using var _ = Autograd.NoGrad();
         var values = new Dictionary<GraphNode, Tensor>();
@@ -70,12 +70,6 @@ internal sealed class GraphProgram
         }
         // an output may be a view of an operand or of another output
         return Array.ConvertAll(_outputs, o => _given.ContainsKey(o) || o.Step is Step.Relabel or Step.Number ? values[o].Clone() : values[o]);
-    }
-
-    static Tensor PieceOf(Tensor x, SliceOp view)
-    {
-        var to = view.Map(new(x.Shape, x.Strides, x.Offset));
-        return new(x.Store!, to.Shape, to.Strides, to.Offset, x.DType);
     }
 
     static Tensor Compute(GraphNode node, Dictionary<GraphNode, Tensor> values) => node.Step switch

@@ -235,7 +235,8 @@ internal sealed class Trace : Interpreter
 
     GraphNode Pad(GraphNode x, long start, Shape to) => Add(new Step.Pad(start), [x], to, x.Type, [.. x.Axes[..^1], NewAxis()]);
 
-    /// <summary>Nodes of one type side by side along the last dimension; null where their other dimensions differ.</summary>
+    /// <summary>Nodes of one type side by side along the last dimension.</summary>
+    /// <exception cref="NotTraceableException">Their types or other dimensions differ.</exception>
     public GraphNode SideBySide(GraphNode[] x)
     {
         long columns = 0;

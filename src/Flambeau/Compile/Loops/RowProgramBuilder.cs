@@ -25,7 +25,7 @@ internal sealed class RowProgramBuilder
     readonly Dictionary<GraphNode, int> _valueOf = [];
     int _rowSlots, _shared;
 
-    public RowProgramBuilder(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given) 
+    public RowProgramBuilder(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given)
     {
         (_trace, _results, _given) = (trace, outputs, given);
         for (int i = 0; i < outputs.Count; i++)
@@ -248,9 +248,10 @@ internal sealed class RowProgramBuilder
     /// <summary>From so many rows on that an input goes on as it began, it is read where it lies, although it varies over some of the rows' axes only.</summary>
     const long LongRun = 32;
 
+    // numbers a row are read as vectors along the rows, so they are copied
     bool IsReadInPlace(ulong mask)
     {
-        if ((mask & _columns) != 0 && Product(_columns) % RowProgram.MostLanes != 0) return false;
+        if ((mask & _columns) == 0 || Product(_columns) % RowProgram.MostLanes != 0) return false;
         int last = BitOperations.Log2(_rows);
         bool varies = (mask >> last & 1) != 0;
         long run = 1;

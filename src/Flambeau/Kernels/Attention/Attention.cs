@@ -75,39 +75,40 @@ internal static unsafe class Attention
     /// <summary>Keys and queries in a block backward: part of the law, and multiples of every register block's width and rows.</summary>
     public const int GradKeyBlock = 96, GradQueryBlock = 144;
 
-    public static void Forward<T>(ref AttentionOf<T> x) where T : unmanaged
+    public static void Forward<T>(ref AttentionOf<T> x) where T : unmanaged => Run<ForwardPass, T>(ref x);
+
+    public static void Backward<T>(ref AttentionOf<T> x) where T : unmanaged => Run<BackwardPass, T>(ref x);
+
+    interface IPass
     {
-        if (typeof(T) == typeof(float))
-        {
-            ref var f = ref Unsafe.As<AttentionOf<T>, AttentionOf<float>>(ref x);
-            if (Gemm.Width == 512) AttentionForward<Float512, float, Vector512<float>, Lanes512<float>>.Run(f);
-            else if (Gemm.Width == 256) AttentionForward<Float256, float, Vector256<float>, Lanes256<float>>.Run(f);
-            else AttentionForward<Float128, float, Vector128<float>, Lanes128<float>>.Run(f);
-        }
-        else
-        {
-            ref var d = ref Unsafe.As<AttentionOf<T>, AttentionOf<double>>(ref x);
-            if (Gemm.Width == 512) AttentionForward<Double512, double, Vector512<double>, Lanes512<double>>.Run(d);
-            else if (Gemm.Width == 256) AttentionForward<Double256, double, Vector256<double>, Lanes256<double>>.Run(d);
-            else AttentionForward<Double128, double, Vector128<double>, Lanes128<double>>.Run(d);
-        }
+        static abstract void Run<M, T, V, S>(in AttentionOf<T> x) where M : ILaneMath<T, V> where T : unmanaged where V : struct where S : ILanes<S>;
     }
 
-    public static void Backward<T>(ref AttentionOf<T> x) where T : unmanaged
+    struct ForwardPass : IPass
+    {
+        public static void Run<M, T, V, S>(in AttentionOf<T> x) where M : ILaneMath<T, V> where T : unmanaged where V : struct where S : ILanes<S> => AttentionForward<M, T, V, S>.Run(x);
+    }
+
+    struct BackwardPass : IPass
+    {
+        public static void Run<M, T, V, S>(in AttentionOf<T> x) where M : ILaneMath<T, V> where T : unmanaged where V : struct where S : ILanes<S> => AttentionBackward<M, T, V, S>.Run(x);
+    }
+
+    static void Run<TPass, T>(ref AttentionOf<T> x) where TPass : IPass where T : unmanaged
     {
         if (typeof(T) == typeof(float))
         {
             ref var f = ref Unsafe.As<AttentionOf<T>, AttentionOf<float>>(ref x);
-            if (Gemm.Width == 512) AttentionBackward<Float512, float, Vector512<float>, Lanes512<float>>.Run(f);
-            else if (Gemm.Width == 256) AttentionBackward<Float256, float, Vector256<float>, Lanes256<float>>.Run(f);
-            else AttentionBackward<Float128, float, Vector128<float>, Lanes128<float>>.Run(f);
+            if (Gemm.Width == 512) TPass.Run<Float512, float, Vector512<float>, Lanes512<float>>(f);
+            else if (Gemm.Width == 256) TPass.Run<Float256, float, Vector256<float>, Lanes256<float>>(f);
+            else TPass.Run<Float128, float, Vector128<float>, Lanes128<float>>(f);
         }
         else
         {
             ref var d = ref Unsafe.As<AttentionOf<T>, AttentionOf<double>>(ref x);
-            if (Gemm.Width == 512) AttentionBackward<Double512, double, Vector512<double>, Lanes512<double>>.Run(d);
-            else if (Gemm.Width == 256) AttentionBackward<Double256, double, Vector256<double>, Lanes256<double>>.Run(d);
-            else AttentionBackward<Double128, double, Vector128<double>, Lanes128<double>>.Run(d);
+            if (Gemm.Width == 512) TPass.Run<Double512, double, Vector512<double>, Lanes512<double>>(d);
+            else if (Gemm.Width == 256) TPass.Run<Double256, double, Vector256<double>, Lanes256<double>>(d);
+            else TPass.Run<Double128, double, Vector128<double>, Lanes128<double>>(d);
         }
     }
 }

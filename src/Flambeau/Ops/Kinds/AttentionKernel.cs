@@ -14,6 +14,8 @@ internal sealed class AttentionKernel(bool isCausal, double scale) : ICompositeK
 
     public bool HasPullback => true;
 
+    public bool HasOwnBits => true;
+
     /// <summary>True if the kernels know such operands: of one floating type, keys and values of as many heads, and none empty. Batch dims that broadcast are expanded.</summary>
     public static bool Suits(ref Tensor q, ref Tensor k, ref Tensor v, Tensor? mask)
     {

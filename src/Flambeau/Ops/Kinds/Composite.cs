@@ -51,8 +51,8 @@ public static class Composite
     internal static Tensor Recompute(string name, Func<Tensor[], Tensor> body, ICompositeKernel? kernel, Generator? generator, params Tensor[] x)
     {
         if (CompositeOp.IsAgain) return body(x);
-        // without a kernel, tensors of a transform are differentiated by whoever is in charge of them
-        if (Interpreter.InCharge(x) is not null) return kernel is null ? body(x) : new CompositeOp(name, body, kernel, null, x.Length).Apply(x);
+        // unless a kernel has bits of its own, tensors of a transform are differentiated by whoever is in charge of them
+        if (Interpreter.InCharge(x) is not null) return kernel is { HasOwnBits: true } ? new CompositeOp(name, body, kernel, null, x.Length).Apply(x) : body(x);
         using var _ = Diagnostics.Recording.Operator(name, x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
         return record ? new CompositeOp(name, body, kernel, generator, x.Length).Record(x) : kernel is null ? body(x) : kernel.Run(x, false)[0];
@@ -74,7 +74,10 @@ internal interface ICompositeKernel
     /// <summary>Gives the gradients of the operands that need one. <paramref name="y"/> is given if it was saved.</summary>
     void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Tensor g);
 
-    /// <summary>The composite of a whole batch, as <see cref="Op.Batch"/>: for a kernel whose bits the body does not have.</summary>
+    /// <summary>True if the body has other bits: then the kernel runs under transforms too, and <see cref="Batch"/> can be called.</summary>
+    bool HasOwnBits => false;
+
+    /// <summary>The composite of a whole batch, as <see cref="Op.Batch"/>.</summary>
     Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size) => throw new NotSupportedException("the body runs under a transform");
 }
 
