@@ -4,13 +4,16 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Flambeau.Runtime;
 
-/// <summary>Copies past the caches, of what no cache holds until it is read again: an ordinary store would first fetch the line that it overwrites.</summary>
+/// <summary>Copies and results past the caches, of what no cache holds until it is read again: an ordinary store would first fetch the line that it overwrites.</summary>
 internal static unsafe class Streaming
 {
     const int Line = 64;
 
-    /// <summary>True if a copy of so many bytes pays.</summary>
-    public static bool Suits(long bytes) => bytes >= Processor.L3 / 2 && Vector128.IsHardwareAccelerated;
+    /// <summary>Bytes from which on it pays: tests set it.</summary>
+    public static long Least { get; set; } = Processor.L3 / 2;
+
+    /// <summary>True if it pays for so many bytes.</summary>
+    public static bool Suits(long bytes) => bytes >= Least && Vector128.IsHardwareAccelerated;
 
     /// <summary>Copies; the areas do not overlap. <see cref="End"/> follows before another thread may read.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -45,7 +48,7 @@ internal static unsafe class Streaming
         if (bytes > 0) Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);
     }
 
-    /// <summary>What this thread has copied is there for others to read.</summary>
+    /// <summary>What this thread has written so is there for others to read.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void End()
     {

@@ -1,3 +1,4 @@
+using Flambeau.Runtime;
 using Flambeau.Ops;
 
 namespace Flambeau.Tests.Compile;
@@ -285,6 +286,22 @@ public class CompositeTests
         Kernel.Width = width;
         try { RandomCases(Cases / 4); }
         finally { Kernel.Width = before; }
+    }
+
+    [Theory, InlineData(512), InlineData(256), InlineData(128)]
+    public void Random_composites_have_the_same_bits_past_the_caches(int width)
+    {
+        var (before, least) = (Kernel.Width, Streaming.Least);
+        (Kernel.Width, Streaming.Least) = (width, 0);
+        try
+        {
+            RandomCases(Cases / 4);
+            // such sizes lie on lines, so what is written may go past the caches
+            foreach (var type in new[] { DType.Float32, DType.Float64, DType.BFloat16 })
+                foreach (long columns in new[] { 1024, 1000, 1040 })
+                    SameBits($"{columns} columns", t => (t[0] - t[0].Amax(-1, true)).Exp() / t[1], 0, Tensor.RandN([70, columns], type, new Generator(4)), Tensor.RandN([columns], type, new Generator(5)));
+        }
+        finally { (Kernel.Width, Streaming.Least) = (before, least); }
     }
 
     [Fact]

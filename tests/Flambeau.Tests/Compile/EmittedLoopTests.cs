@@ -14,29 +14,32 @@ public unsafe class EmittedLoopTests
     public static TheoryData<int, DType> WidthsAndTypes => [.. from w in new[] { 128, 256, 512 } from t in new[] { DType.Float32, DType.Float64, DType.BFloat16, DType.Float16 } select new TheoryDataRow<int, DType>(w, t)];
 
     // the loop of a body over a row's elements
-    static (LoopFunction Function, LoopOperand[] Operands) Compile(Func<Tensor[], Tensor> body, object attributes, int width, params Tensor[] x)
+    static (LoopFunction Function, LoopOperand[] Operands) Compile(Func<Tensor[], Tensor> body, object attributes, int width, bool streams, params Tensor[] x)
     {
         var program = Fused.Of(body, attributes, x, record: false).Forward!.Rows!;
         var plan = LoopPlanner.Plan(program);
         var loop = plan.Steps.OfType<Loop>().First(l => l.Over == Extent.Full);
         using var _ = new LaneNode.Scope(true);
-        return (LoopEmitter.Compile(LoopCode.Of(loop, plan.Values, program.Constants), width, loop.Compute == DType.Float64 ? typeof(double) : typeof(float)), LoopCode.OperandsOf(loop, plan.Values));
+        return (LoopEmitter.Compile(LoopCode.Of(loop, plan.Values, program.Constants, streams), width, loop.Compute == DType.Float64 ? typeof(double) : typeof(float)), LoopCode.OperandsOf(loop, plan.Values, streams));
     }
 
     // memory between guards
     sealed class Memory
     {
         readonly byte[] _all;
+        readonly int _start, _bytes;
 
         public Memory(long bytes)
         {
-            _all = GC.AllocateUninitializedArray<byte>((int)bytes + 2 * GuardBytes, pinned: true);
+            _all = GC.AllocateUninitializedArray<byte>((int)bytes + 2 * GuardBytes + LaneMemory.StreamBytes, pinned: true);
             Array.Fill(_all, Guard);
+            _bytes = (int)bytes;
+            _start = GuardBytes + (int)(-(nint)Unsafe.AsPointer(ref _all[GuardBytes]) & LaneMemory.StreamBytes - 1);
         }
 
-        public byte* Start => (byte*)Unsafe.AsPointer(ref _all[GuardBytes]);
-        public Span<byte> Bytes => _all.AsSpan(GuardBytes, _all.Length - 2 * GuardBytes);
-        public bool IsIntact => !_all.AsSpan(0, GuardBytes).ContainsAnyExcept(Guard) && !_all.AsSpan(_all.Length - GuardBytes).ContainsAnyExcept(Guard);
+        public byte* Start => (byte*)Unsafe.AsPointer(ref _all[_start]);
+        public Span<byte> Bytes => _all.AsSpan(_start, _bytes);
+        public bool IsIntact => !_all.AsSpan(0, _start).ContainsAnyExcept(Guard) && !_all.AsSpan(_start + _bytes).ContainsAnyExcept(Guard);
     }
 
     static void Call(LoopFunction function, LoopOperand[] operands, Memory[] memory, long rows, long columns, string what)
@@ -47,7 +50,7 @@ public unsafe class EmittedLoopTests
         for (int k = 0; k < operands.Length; k++)
         {
             at[k] = memory[k].Start;
-            steps[k] = operands[k].Type.Size * operands[k].Access switch { Access.Load or Access.Store => columns, Access.Chains => 1, _ => 0 };
+            steps[k] = operands[k].Type.Size * operands[k].Access switch { Access.Load or Access.Store or Access.Stream => columns, Access.Chains => 1, _ => 0 };
         }
         at[operands.Length] = scratch.Start;
         function(at, steps, rows, columns);
@@ -87,13 +90,14 @@ public unsafe class EmittedLoopTests
             ("sums of rows", t => (t[0] * t[1]).Sum(-1), (x, w) => [.. x.Chunk(w.Length).Select(row => row.Zip(w, (v, u) => v * u).Sum())]),
             ("sums over rows", t => (t[0] * t[1]).Sum(0), (x, w) => [.. w.Select((u, c) => Enumerable.Range(0, x.Length / w.Length).Sum(r => x[r * w.Length + c] * u))]),
         ];
-        foreach (var (name, body, expected) in cases)
+        foreach (var ((name, body, expected), streams) in from c in cases from s in new[] { false, true } select (c, s))
         {
-            var (function, operands) = Compile(body, 0, width, Tensor.Zeros([4, 40], type), Tensor.Zeros([40], type));
+            var (function, operands) = Compile(body, 0, width, streams, Tensor.Zeros([4, 40], type), Tensor.Zeros([40], type));
             for (int columns = 1; columns <= 150; columns += columns < 70 ? 1 : 9)
                 foreach (int rows in new[] { 1, 2, 5 })
                 {
-                    string what = $"{name}, {rows} x {columns}";
+                    string what = $"{name}, {rows} x {columns}{(streams ? ", past the caches" : "")}";
+                    if (Array.Exists(operands, o => o.Access == Access.Stream && columns * o.Type.Size % LaneMemory.StreamBytes != 0)) continue;
                     double[] x = [.. Enumerable.Range(0, rows * columns).Select(_ => random.Next(-2, 3))], w = [.. Enumerable.Range(0, columns).Select(_ => random.Next(-2, 3))];
                     double[] result = expected(x, w);
                     var memory = Array.ConvertAll(operands, o => new Memory(o.Type.Size * (o.Access is Access.Load ? x.Length : o.Access is Access.Shared ? columns : result.Length)));
@@ -153,8 +157,8 @@ public unsafe class EmittedLoopTests
     public void Every_number_is_rounded_to_the_nearest_of_a_narrow_type(int width, DType type)
     {
         float[] x = Samples(type);
-        var toMemory = Compile(t => t[0].To(type), type, width, Tensor.Zeros([4, 40]));
-        var inRegisters = Compile(t => t[0].To(type).To(DType.Float32), type, width, Tensor.Zeros([4, 40]));
+        var toMemory = Compile(t => t[0].To(type), type, width, false, Tensor.Zeros([4, 40]));
+        var inRegisters = Compile(t => t[0].To(type).To(DType.Float32), type, width, false, Tensor.Zeros([4, 40]));
         Assert.Equal((type, DType.Float32), (toMemory.Operands[1].Type, inRegisters.Operands[1].Type));
         foreach (var (function, operands) in new[] { toMemory, inRegisters })
         {
@@ -172,7 +176,7 @@ public unsafe class EmittedLoopTests
     [Theory, MemberData(nameof(WidthsAndNarrowTypes))]
     public void Every_number_of_a_narrow_type_is_read(int width, DType type)
     {
-        var (function, operands) = Compile(t => t[0].To(DType.Float32), 0, width, Tensor.Zeros([4, 40], type));
+        var (function, operands) = Compile(t => t[0].To(DType.Float32), 0, width, false, Tensor.Zeros([4, 40], type));
         Memory from = new(2 * 65536), to = new(4 * 65536);
         for (int bits = 0; bits < 65536; bits++) ((ushort*)from.Start)[bits] = (ushort)bits;
         Call(function, operands, [from, to], 1, 65536, $"{type}");

@@ -12,9 +12,9 @@ namespace Flambeau.Compile.Emit;
 internal unsafe delegate void LoopFunction(byte** operands, long* steps, long rows, long elements);
 
 /// <summary>
-/// A loop's code for the lanes in use. Loops that do the same, of whatever composite and at whatever sizes, share one function.
+/// A loop's code for the lanes in use. Loops that do the same, of whatever composite and at whatever sizes, share one function. With streams, what it may write past the caches goes past them.
 /// </summary>
-internal sealed class EmittedLoop(Loop loop, RowValue[] values, double[] constants)
+internal sealed class EmittedLoop(Loop loop, RowValue[] values, double[] constants, bool streams)
 {
     static readonly ConcurrentDictionary<string, Lazy<LoopFunction>> s_functions = [];
     static readonly ConditionalWeakTable<object, object> s_numbers = [];
@@ -24,7 +24,7 @@ internal sealed class EmittedLoop(Loop loop, RowValue[] values, double[] constan
     int _width;
 
     /// <summary>How the function's operands are touched.</summary>
-    public LoopOperand[] Operands { get; } = LoopCode.OperandsOf(loop, values);
+    public LoopOperand[] Operands { get; } = LoopCode.OperandsOf(loop, values, streams);
 
     /// <summary>How many functions were compiled, and how long that took.</summary>
     public static (long Count, TimeSpan Time) Compiled => (Interlocked.Read(ref s_count), Stopwatch.GetElapsedTime(0, Interlocked.Read(ref s_ticks)));
@@ -47,7 +47,7 @@ internal sealed class EmittedLoop(Loop loop, RowValue[] values, double[] constan
     {
         long start = Stopwatch.GetTimestamp();
         using var _ = new LaneNode.Scope(true);
-        var function = LoopEmitter.Compile(LoopCode.Of(loop, values, constants), width, loop.Compute == DType.Float64 ? typeof(double) : typeof(float));
+        var function = LoopEmitter.Compile(LoopCode.Of(loop, values, constants, streams), width, loop.Compute == DType.Float64 ? typeof(double) : typeof(float));
         Interlocked.Increment(ref s_count);
         Interlocked.Add(ref s_ticks, Stopwatch.GetTimestamp() - start);
         return function;

@@ -7,6 +7,9 @@ namespace Flambeau.Compile.Emit;
 /// <summary>What emitted loops read and write in types narrower than their lanes. A width and a lane type each; emitted code calls them and the JIT inlines the vectors' ones.</summary>
 internal static unsafe class LaneMemory
 {
+    /// <summary>What addresses of streams are multiples of.</summary>
+    public const int StreamBytes = 32;
+
     /// <summary>Four bytes a lane of zero-extended bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Bytes4(byte* p) => Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(uint*)p).AsByte())).AsInt32();
@@ -37,6 +40,25 @@ internal static unsafe class LaneMemory
     public static void StoreWords8(Vector256<int> x, byte* p) => Vector256.Narrow(x, x).GetLower().Store((short*)p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreWords16(Vector512<int> x, byte* p) => Vector512.Narrow(x, x).GetLower().Store((short*)p);
+
+    /// <summary>Writes past the caches: halves of a line meet before they leave the processor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Stream(Vector128<float> x, byte* p) => x.StoreAlignedNonTemporal((float*)p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Stream(Vector256<float> x, byte* p) => x.StoreAlignedNonTemporal((float*)p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Stream(Vector512<float> x, byte* p) { x.GetLower().StoreAlignedNonTemporal((float*)p); x.GetUpper().StoreAlignedNonTemporal((float*)(p + 32)); }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Stream(Vector128<double> x, byte* p) => x.StoreAlignedNonTemporal((double*)p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Stream(Vector256<double> x, byte* p) => x.StoreAlignedNonTemporal((double*)p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Stream(Vector512<double> x, byte* p) { x.GetLower().StoreAlignedNonTemporal((double*)p); x.GetUpper().StoreAlignedNonTemporal((double*)(p + 32)); }
+    /// <summary>The lower 16 bits of each lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StreamWords8(Vector256<int> x, byte* p) => Vector256.Narrow(x, x).GetLower().StoreAlignedNonTemporal((short*)p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StreamWords16(Vector512<int> x, byte* p) => Vector512.Narrow(x, x).GetLower().StoreAlignedNonTemporal((short*)p);
 
     /// <summary>Writes a byte a lane: 1 where the mask holds, else 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

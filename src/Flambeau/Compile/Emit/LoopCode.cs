@@ -15,6 +15,8 @@ internal enum Access : byte
     Broadcast,
     /// <summary>A vector is written where the loop stands.</summary>
     Store,
+    /// <summary>The same, past the caches: rows begin at multiples of <see cref="LaneMemory.StreamBytes"/>.</summary>
+    Stream,
     /// <summary>A vector where the loop stands is combined with another.</summary>
     Column,
     /// <summary>A row's elements are combined into one, in the fixed order of a reduction: in turn into 256 bytes of chains, which are joined at the row's end.</summary>
@@ -63,11 +65,11 @@ internal sealed class LoopCode
     /// </summary>
     public static bool IsImmediate(RowValue value, double[] constants) => value.Place == Place.Constant && Math.Abs(constants[value.Index]) is 0 or 0.5 or 1 or 2;
 
-    /// <summary>The operands of <paramref name="loop"/> in the order of <see cref="Operands"/>.</summary>
-    public static LoopOperand[] OperandsOf(Loop loop, RowValue[] values) =>
+    /// <summary>The operands of <paramref name="loop"/> in the order of <see cref="Operands"/>; with <paramref name="streams"/> what it may write past the caches goes past them.</summary>
+    public static LoopOperand[] OperandsOf(Loop loop, RowValue[] values, bool streams) =>
     [
         .. loop.Loads.Select(v => new LoopOperand(AccessOf(values[v].Extent, loop.Over), values[v].Type)),
-        .. loop.Stores.Select(v => new LoopOperand(Access.Store, values[v].Type)),
+        .. loop.Stores.Select(v => new LoopOperand(streams && Array.IndexOf(loop.Last, v) >= 0 ? Access.Stream : Access.Store, values[v].Type)),
         .. loop.FoldColumns.Select(f => new LoopOperand(Access.Column, values[f.Result].Type)),
         .. loop.FoldRows.Select(f => new LoopOperand(Access.Chains, values[f.Result].Type)),
     ];
@@ -75,9 +77,9 @@ internal sealed class LoopCode
     static Access AccessOf(Extent extent, Extent over) => extent == over ? Access.Load : extent == Extent.Column ? Access.Shared : Access.Broadcast;
 
     /// <summary>Reads <paramref name="loop"/> as lane operations, within a <see cref="LaneNode.Scope"/>.</summary>
-    public static LoopCode Of(Loop loop, RowValue[] values, double[] constants)
+    public static LoopCode Of(Loop loop, RowValue[] values, double[] constants, bool streams)
     {
-        var code = new LoopCode { Operands = OperandsOf(loop, values) };
+        var code = new LoopCode { Operands = OperandsOf(loop, values, streams) };
         if (loop.Compute == DType.Float64) code.Read<Binary64>(loop, values, constants);
         else code.Read<Binary32>(loop, values, constants);
         return code;

@@ -38,6 +38,7 @@ internal sealed unsafe class LoopEmitter
     readonly Dictionary<LaneNode, LocalBuilder> _invariants = [];
     readonly LocalBuilder[][] _chains;  // of operands: a local for each vector of chains
     readonly HashSet<LaneNode> _varying = [];
+    readonly HashSet<LaneNode> _heldMasks = []; // masks that something else than a choice or another such mask reads
     readonly Stack<LocalBuilder> _free = [];
 
     // of the vector that is being written
@@ -57,6 +58,7 @@ internal sealed unsafe class LoopEmitter
         (_row, _pad, _j) = (il.DeclareLocal(typeof(byte*)), il.DeclareLocal(typeof(byte*)), il.DeclareLocal(typeof(long)));
         _chains = new LocalBuilder[code.Operands.Length][];
         foreach (var (_, node) in code.Writes.Concat(code.LastWrites)) Mark(node);
+        foreach (var writes in (ReadOnlySpan<(int, LaneNode Node)[]>)[code.Writes, code.LastWrites]) MarkMasks(writes);
         int weight = Uses(code.Writes).Keys.Sum(n => n.Weight), vectors = ChainBytes / (width / 8), chains = code.Identities.Count * vectors, registers = width == 512 || Avx512F.VL.IsSupported ? 32 : 16;
         _chainsInRegisters = chains > 0 && chains <= registers / 2 && weight <= LightBody;
         // constants, a row's number and what an operation needs in between take registers too
@@ -331,7 +333,7 @@ internal sealed unsafe class LoopEmitter
         var done = _il.DefineLabel();
         _il.Emit(OpCodes.Ldloc, _isInside);
         _il.Emit(OpCodes.Brtrue, done);
-        foreach (int k in With(Access.Store)) Copy(k, fill: false);
+        foreach (int k in With(Access.Store, Access.Stream)) Copy(k, fill: false);
         _il.MarkLabel(done);
     }
 
@@ -354,7 +356,7 @@ internal sealed unsafe class LoopEmitter
         Label copies = _il.DefineLabel(), chosen = _il.DefineLabel();
         _il.Emit(OpCodes.Ldloc, _isInside);
         _il.Emit(OpCodes.Brfalse, copies);
-        foreach (int k in With(Access.Load, Access.Store))
+        foreach (int k in With(Access.Load, Access.Store, Access.Stream))
         {
             _il.Emit(OpCodes.Ldloc, _at[k]);
             _il.Emit(OpCodes.Stloc, _restAt[k]);
@@ -362,7 +364,7 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Br, chosen);
         _il.MarkLabel(copies);
         foreach (int k in With(Access.Load)) Copy(k, fill: true);
-        foreach (int k in With(Access.Load, Access.Store)) RestInCopy(k);
+        foreach (int k in With(Access.Load, Access.Store, Access.Stream)) RestInCopy(k);
         _il.MarkLabel(chosen);
     }
 
@@ -482,11 +484,12 @@ internal sealed unsafe class LoopEmitter
 
     void Compute(LaneNode node, int first)
     {
-        foreach (var arg in node.Args) Used(arg);
+        var args = Arguments(node).ToArray();
+        foreach (var arg in args) Used(arg);
         var results = new LocalBuilder[_beside];
         var constants = new Dictionary<LaneNode, LocalBuilder>();
         // a constant is loaded once for all vectors
-        foreach (var arg in node.Args)
+        foreach (var arg in args)
             if (_beside > 1 && IsConstant(arg) && !constants.ContainsKey(arg))
             {
                 _vector.Emit(arg, Push);
@@ -496,12 +499,19 @@ internal sealed unsafe class LoopEmitter
         {
             _part = first + v;
             if (node.Op == LaneOp.Input) Read((int)node.Payload);
-            else _vector.Emit(node, arg => { if (constants.TryGetValue(arg, out var constant)) _il.Emit(OpCodes.Ldloc, constant); else PushPart(arg, v); });
+            else _vector.Emit(node, PushHere);
             // the last use of an argument frees its place for the result
-            foreach (var arg in node.Args.Distinct()) if (_held.TryGetValue(arg, out var held) && _uses[arg] == 0) _free.Push(held[v]);
+            foreach (var arg in args.Distinct()) if (_held.TryGetValue(arg, out var held) && _uses[arg] == 0) _free.Push(held[v]);
             _il.Emit(OpCodes.Stloc, results[v] = Rent());
+
+            void PushHere(LaneNode arg)
+            {
+                if (constants.TryGetValue(arg, out var constant)) _il.Emit(OpCodes.Ldloc, constant);
+                else if (IsInPlace(arg)) _vector.Emit(arg, PushHere);
+                else PushPart(arg, v);
+            }
         }
-        foreach (var arg in node.Args) if (_held.ContainsKey(arg) && _uses[arg] == 0) _held.Remove(arg);
+        foreach (var arg in args) if (_held.ContainsKey(arg) && _uses[arg] == 0) _held.Remove(arg);
         foreach (var constant in constants.Values) _free.Push(constant);
         _held[node] = results;
     }
@@ -555,7 +565,7 @@ internal sealed unsafe class LoopEmitter
         void Visit(LaneNode node)
         {
             if (!_varying.Contains(node) || !seen.Add(node)) return;
-            foreach (var arg in node.Args) Visit(arg);
+            foreach (var arg in Arguments(node)) Visit(arg);
             if (node.Op != LaneOp.Input || uses[node] > 1) order.Add((node, -1));
         }
     }
@@ -568,7 +578,7 @@ internal sealed unsafe class LoopEmitter
         int most = 1;
         foreach (var (node, operand) in Ordered(_code.Writes))
         {
-            foreach (var arg in operand < 0 ? node.Args : [node])
+            foreach (var arg in operand < 0 ? Arguments(node) : [node])
                 if (_varying.Contains(arg) && --uses[arg] == 0) live.Remove(arg);
             if (operand < 0) live.Add(node);
             most = Math.Max(most, live.Count);
@@ -610,11 +620,12 @@ internal sealed unsafe class LoopEmitter
         }
         if (operand.Type.Size == 2) _vector.ToInteger();
         Address(k);
+        bool streams = operand.Access == Access.Stream && !_isRest;
         switch (operand.Type.Size)
         {
             case 1: Call("StoreMask", _vector.Vector, typeof(byte*)); break;
-            case 2: Call("StoreWords" + _vector.Count); break;
-            default: _vector.Store(); break;
+            case 2: Call((streams && _vector.Count >= 8 ? "StreamWords" : "StoreWords") + _vector.Count); break;
+            default: if (streams) Call("Stream", _vector.Vector, typeof(byte*)); else _vector.Store(); break;
         }
     }
 
@@ -680,6 +691,33 @@ internal sealed unsafe class LoopEmitter
         return varies;
     }
 
+    // With AVX-512 a comparison leaves its mask in a register of its own kind, from where the choice takes it; as a value in a local it would become a vector and a mask again. So it is written where it is used, each time.
+    bool IsInPlace(LaneNode node) => IsMask(node) && _varying.Contains(node) && !_heldMasks.Contains(node);
+
+    static bool IsMask(LaneNode node) => node.Op is LaneOp.Less or LaneOp.LessOrEqual or LaneOp.Equal or LaneOp.GreaterBits or LaneOp.EqualBits
+        || node.Op is LaneOp.And or LaneOp.Or or LaneOp.Not && Array.TrueForAll(node.Args, IsMask);
+
+    void MarkMasks((int Operand, LaneNode Node)[] writes)
+    {
+        foreach (var (_, node) in writes) Held(node);
+        if (_vector.Width == 512 || Avx512F.VL.IsSupported)
+            foreach (var node in InOrder(writes).AsEnumerable().Reverse())
+                for (int k = 0; k < node.Args.Length; k++)
+                {
+                    bool takesMask = node.Op == LaneOp.Select && k == 0 || IsMask(node) && node.Op is LaneOp.And or LaneOp.Or or LaneOp.Not && !_heldMasks.Contains(node);
+                    if (!takesMask) Held(node.Args[k]);
+                }
+        else foreach (var node in InOrder(writes)) Held(node);
+
+        void Held(LaneNode node)
+        {
+            if (IsMask(node)) _heldMasks.Add(node);
+        }
+    }
+
+    // what a node's code reads: in place of masks that are written there, what they read
+    IEnumerable<LaneNode> Arguments(LaneNode node) => node.Args.SelectMany(arg => IsInPlace(arg) ? Arguments(arg) : [arg]);
+
     // what is pushed, and how often; below an invariant nothing is
     Dictionary<LaneNode, int> Uses((int Operand, LaneNode Node)[] writes)
     {
@@ -691,7 +729,7 @@ internal sealed unsafe class LoopEmitter
         {
             if (!_varying.Contains(node)) return;
             uses[node] = uses.GetValueOrDefault(node) + 1;
-            if (uses[node] == 1) foreach (var arg in node.Args) Visit(arg);
+            if (uses[node] == 1) foreach (var arg in Arguments(node)) Visit(arg);
         }
     }
 

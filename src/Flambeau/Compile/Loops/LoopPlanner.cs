@@ -49,7 +49,8 @@ internal sealed class LoopPlanner
             else if (FullLoop(position, kind, instructions) is { } loop) steps.Add(loop);
         }
         int slots = AssignSlots(steps);
-        return new(_values, slots, [.. steps.Select(s => s is Draft draft ? draft.Finish() : s)]);
+        var read = steps.SelectMany(Reads).ToHashSet();
+        return new(_values, slots, [.. steps.Select(s => s is Draft draft ? draft.Finish(v => _values[v].Place == Loops.Place.Output && !read.Contains(v)) : s)]);
     }
 
     // ---- positions ----
@@ -119,7 +120,7 @@ internal sealed class LoopPlanner
         public readonly HashSet<int> Has = []; // in registers
         public readonly List<int> Loads = [], Stores = [];
 
-        public Loop Finish() => new(over, compute, [.. Code], [.. Loads], [.. Stores], [.. Folds.OfType<Instruction.FoldRow>()], [.. Folds.OfType<Instruction.FoldRows>()]);
+        public Loop Finish(Predicate<int> isLast) => new(over, compute, [.. Code], [.. Loads], [.. Stores], over == Extent.Full ? [.. Stores.FindAll(isLast)] : [], [.. Folds.OfType<Instruction.FoldRow>()], [.. Folds.OfType<Instruction.FoldRows>()]);
     }
 
     Draft RowLoop(Kind kind, List<Instruction> instructions)

@@ -10,15 +10,19 @@ namespace Flambeau.Compile.Loops;
 /// <param name="Code">Maps, casts and spreads, operands first.</param>
 /// <param name="Loads">Values read from memory.</param>
 /// <param name="Stores">Values of <paramref name="Code"/>, or loaded, that are written.</param>
+/// <param name="Last">Those of them that no later step reads.</param>
 /// <param name="FoldRows">Reductions along the row.</param>
 /// <param name="FoldColumns">Reductions over the rows, into columns that all rows of a part share.</param>
-internal sealed record Loop(Extent Over, DType Compute, Instruction[] Code, int[] Loads, int[] Stores, Instruction.FoldRow[] FoldRows, Instruction.FoldRows[] FoldColumns)
+internal sealed record Loop(Extent Over, DType Compute, Instruction[] Code, int[] Loads, int[] Stores, int[] Last, Instruction.FoldRow[] FoldRows, Instruction.FoldRows[] FoldColumns)
 {
     /// <summary>How many places in memory it works on.</summary>
     public int OperandCount { get; } = Loads.Length + Stores.Length + FoldColumns.Length + FoldRows.Length;
 
-    /// <summary>The loop's compiled form, once there is one.</summary>
-    public Emit.EmittedLoop? Emitted { get; set; }
+    Emit.EmittedLoop? _emitted, _streaming;
+
+    /// <summary>The compiled form; one of its own writes what is <see cref="Last"/> past the caches.</summary>
+    public Emit.EmittedLoop Emitted(bool streams, RowPlan plan, double[] constants) =>
+        streams && Last.Length > 0 ? _streaming ??= new(this, plan.Values, constants, true) : _emitted ??= new(this, plan.Values, constants, false);
 }
 
 /// <summary>How a block of rows goes through a program: instructions by themselves, and loops.</summary>
@@ -27,6 +31,9 @@ internal sealed record Loop(Extent Over, DType Compute, Instruction[] Code, int[
 /// <param name="Steps"><see cref="Instruction"/>s and <see cref="Loop"/>s in order.</param>
 internal sealed record RowPlan(RowValue[] Values, int Slots, object[] Steps)
 {
+    /// <summary>The operands of all loops, and after those of each its scratch memory.</summary>
+    public int OperandCount { get; } = Steps.OfType<Loop>().Sum(l => l.OperandCount + 1);
+
     /// <summary>Every instruction by itself, with the loops of the eager kernels: compiles nothing.</summary>
     public static RowPlan Interpreted(RowProgram program) => new(program.Values, program.Slots, program.Body);
 }

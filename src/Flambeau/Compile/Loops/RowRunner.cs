@@ -111,6 +111,7 @@ internal static unsafe class RowRunner
             Shared = (byte*)Scratch.Rent(Scratch.Shared, program.SharedColumns * program.ColumnBytes + program.Constants.Length * 8),
         };
         job.RunRows = job.RunLength();
+        job.Streams = job.SuitsStreams();
         FillConstants(program, job.Constants);
         job.Whole(program.Before);
         if (Team.Pays(program.Rows * program.Columns * program.Body.Length)) Team.Run(parts, ref job);
@@ -138,6 +139,8 @@ internal static unsafe class RowRunner
         public int Parts, InputCount;
         /// <summary>By input, then by output: elements from place to place along each axis of the rows.</summary>
         public long* Steps;
+        /// <summary>True if results go past the caches.</summary>
+        public bool Streams;
         /// <summary>Blocks end at multiples of so many rows: between them each operand's rows are equally far apart.</summary>
         public long RunRows;
 
@@ -154,6 +157,21 @@ internal static unsafe class RowRunner
                 if (axis > 0 && !GoesOn(axis)) return length;
             }
             return long.MaxValue;
+        }
+
+        /// <summary>True if the results are more than caches hold, and their rows begin where such stores may.</summary>
+        public readonly bool SuitsStreams()
+        {
+            int axes = Program.RowSizes.Length;
+            long bytes = 0, places = 0;
+            foreach (var value in Program.Values)
+            {
+                if (value is not { Extent: Extent.Full, Place: Place.Output }) continue;
+                bytes += Program.Rows * Program.Columns * value.Type.Size;
+                places |= (long)Outputs[value.Index];
+                for (int axis = 0; axis < axes; axis++) places |= Steps[(InputCount + value.Index) * axes + axis] * value.Type.Size;
+            }
+            return places % LaneMemory.StreamBytes == 0 && Streaming.Suits(bytes);
         }
 
         // one step further along the axis outside of this one is as far as the whole of this one
@@ -205,18 +223,27 @@ internal static unsafe class RowRunner
             long slot = (most * p.Columns * 8 + 63) / 64 * 64, slots = Plan.Slots + (p.Columns < ShortRow ? ElementwiseLoop.MaxOperands : 0);
             long rowSlot = (most * 8 + 63) / 64 * 64, loops = LoopScratch();
             byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + p.RowSlots * rowSlot + loops);
-            var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, RowSlots = scratch + slots * slot, RowSlotBytes = rowSlot, Part = part };
+            byte** at = stackalloc byte*[Plan.OperandCount];
+            long* steps = stackalloc long[2 * Plan.OperandCount];
+            var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, RowSlots = scratch + slots * slot, RowSlotBytes = rowSlot, Part = part, At = at, Steps = steps, Advances = steps + Plan.OperandCount };
             block.Loops = block.RowSlots + p.RowSlots * rowSlot;
             foreach (var instruction in p.Body)
                 if (instruction is Instruction.FoldRows fold) fold.Op.Column(p.Values[fold.Result].Type, Partial(fold, part), Partial(fold, part), p.Columns, true);
             for (long row = from; row < to; row += block.Count)
             {
+                if (row > from && RunRows == long.MaxValue) block.Next();
                 block.First = row;
                 block.Count = Math.Min(Math.Min(most, to - row), RunRows - row % RunRows);
+                if (row == from || RunRows < long.MaxValue) block.Bind();
+                int operand = 0;
                 foreach (object step in Plan.Steps)
-                    if (step is Loop loop) block.Run(loop);
-                    else block.Run((Instruction)step);
+                {
+                    if (step is not Loop loop) { block.Run((Instruction)step); continue; }
+                    block.Run(loop, operand);
+                    operand += loop.OperandCount + 1;
+                }
             }
+            if (Streams) Streaming.End();
         }
 
         // each operand's chains, or a padded copy of its last elements
@@ -262,12 +289,15 @@ internal static unsafe class RowRunner
         public Job Job;
         public byte* Slots, RowSlots, Loops;
         public long SlotBytes, RowSlotBytes, First, Count;
+        /// <summary>Of the loops' operands one after the other: where the block's rows begin, bytes from row to row, and how many of those the next block is away for each row of this one.</summary>
+        public byte** At;
+        public long* Steps, Advances;
         public int Part;
         public bool IsWhole; // outside the rows, where the program's own values hold
 
         readonly RowValue ValueOf(int value) => IsWhole ? Job.Program.Values[value] : Job.Plan.Values[value];
 
-        readonly Lines At(int value)
+        readonly Lines Of(int value)
         {
             var p = Job.Program;
             var v = ValueOf(value);
@@ -311,29 +341,47 @@ internal static unsafe class RowRunner
             }
         }
 
+        /// <summary>Finds the operands of all loops.</summary>
+        public readonly void Bind()
+        {
+            int k = 0;
+            foreach (object step in Job.Plan.Steps)
+            {
+                if (step is not Loop loop) continue;
+                foreach (int v in loop.Loads) Bind(k++, v);
+                foreach (int v in loop.Stores) Bind(k++, v);
+                foreach (var fold in loop.FoldColumns) Bind(k++, new(Job.Partial(fold, Part), 0), false);
+                foreach (var fold in loop.FoldRows) Bind(k++, fold.Result);
+                Bind(k++, new(Loops, 0), false);
+            }
+        }
+
+        readonly void Bind(int operand, int value) => Bind(operand, Of(value), ValueOf(value).Place is Place.Input or Place.Output);
+
+        readonly void Bind(int operand, Lines lines, bool advances)
+        {
+            At[operand] = lines.Start;
+            Steps[operand] = lines.Step;
+            Advances[operand] = advances ? lines.Step : 0;
+        }
+
+        /// <summary>The operands of the block that follows this one.</summary>
+        public readonly void Next()
+        {
+            for (int k = 0; k < Job.Plan.OperandCount; k++) At[k] += Count * Advances[k];
+        }
+
         /// <summary>A compiled loop over the block.</summary>
         [SkipLocalsInit]
-        public readonly void Run(Loop loop)
+        public readonly void Run(Loop loop, int operand)
         {
-            int count = loop.OperandCount, k = 0;
-            byte** at = stackalloc byte*[count + 1];
-            long* steps = stackalloc long[count];
-            foreach (int v in loop.Loads) Add(At(v));
-            foreach (int v in loop.Stores) Add(At(v));
-            foreach (var fold in loop.FoldColumns) Add(new(Job.Partial(fold, Part), 0));
-            foreach (var fold in loop.FoldRows) Add(At(fold.Result));
-            at[count] = Loops;
-            var emitted = loop.Emitted ??= new(loop, Job.Plan.Values, Job.Program.Constants);
+            byte** at = At + operand;
+            long* steps = Steps + operand;
+            var emitted = loop.Emitted(Job.Streams, Job.Plan, Job.Program.Constants);
             long columns = Job.Program.Columns;
             if (loop.Over == Extent.Row) emitted.Function(at, steps, 1, Count);
             else if (loop.FoldRows.Length == 0 || columns <= ReductionOp.RowChunk) emitted.Function(at, steps, Count, columns);
             else RunLong(loop, emitted, at, steps);
-
-            void Add(Lines lines)
-            {
-                at[k] = lines.Start;
-                steps[k++] = lines.Step;
-            }
         }
 
         // rows beyond a chunk: chunk by chunk, whose results are joined pairwise
@@ -374,7 +422,7 @@ internal static unsafe class RowRunner
         {
             var values = IsWhole ? Job.Program.Values : Job.Plan.Values;
             var extent = values[map.Result].Extent;
-            var to = At(map.Result);
+            var to = Of(map.Result);
             int n = map.Operands.Length;
             byte** x = stackalloc byte*[n];
             long* steps = stackalloc long[n];
@@ -382,7 +430,7 @@ internal static unsafe class RowRunner
             bool together = IsOne(map.Result, to); // one call does the whole block
             for (int k = 0; k < n; k++)
             {
-                var operand = At(map.Operands[k]);
+                var operand = Of(map.Operands[k]);
                 x[k] = operand.Start;
                 steps[k] = operand.Step;
                 var has = values[map.Operands[k]].Extent;
@@ -414,7 +462,7 @@ internal static unsafe class RowRunner
         {
             var from = ValueOf(cast.Operand);
             var to = ValueOf(cast.Result);
-            Lines x = At(cast.Operand), y = At(cast.Result);
+            Lines x = Of(cast.Operand), y = Of(cast.Result);
             if (IsOne(cast.Operand, x) && IsOne(cast.Result, y)) Conversion.Run(from.Type, x.Start, to.Type, y.Start, Length(to.Extent));
             else
                 for (long row = 0; row < Count; row++) Conversion.Run(from.Type, x.Start + row * x.Step, to.Type, y.Start + row * y.Step, to.Extent == Extent.Full ? Job.Program.Columns : 1);
@@ -432,7 +480,7 @@ internal static unsafe class RowRunner
         {
             var values = IsWhole ? Job.Program.Values : Job.Plan.Values;
             var (has, extent, size) = (values[spread.Operand].Extent, values[spread.Result].Extent, values[spread.Result].Type.Size);
-            Lines from = At(spread.Operand), to = At(spread.Result);
+            Lines from = Of(spread.Operand), to = Of(spread.Result);
             if (has == extent && IsOne(spread.Operand, from) && IsOne(spread.Result, to)) Buffer.MemoryCopy(from.Start, to.Start, long.MaxValue, Length(extent) * size);
             else if (has == extent)
             {
@@ -462,7 +510,7 @@ internal static unsafe class RowRunner
         {
             var p = Job.Program;
             var value = ValueOf(gather.Result);
-            var to = At(gather.Result);
+            var to = Of(gather.Result);
             long bytes = value.Extent == Extent.Full ? p.Columns * value.Type.Size : value.Type.Size;
             byte* y = to.Start;
             for (long row = 0; row < Count; row++, y += to.Step)
@@ -474,7 +522,7 @@ internal static unsafe class RowRunner
 
         readonly void Take(Instruction.Take take)
         {
-            Lines from = At(take.Operand), to = At(take.Result), which = At(take.Which);
+            Lines from = Of(take.Operand), to = Of(take.Result), which = Of(take.Which);
             int size = ValueOf(take.Result).Type.Size;
             for (long row = 0; row < Count; row++)
             {
@@ -486,7 +534,7 @@ internal static unsafe class RowRunner
 
         readonly void OneHot(Instruction.OneHot hot)
         {
-            Lines which = At(hot.Which), x = At(hot.Operand), to = At(hot.Result);
+            Lines which = Of(hot.Which), x = Of(hot.Operand), to = Of(hot.Result);
             int size = ValueOf(hot.Result).Type.Size;
             for (long row = 0; row < Count; row++)
             {
@@ -498,7 +546,7 @@ internal static unsafe class RowRunner
 
         readonly void FoldRow(Instruction.FoldRow fold)
         {
-            Lines from = At(fold.Operand), to = At(fold.Result);
+            Lines from = Of(fold.Operand), to = Of(fold.Result);
             var type = ValueOf(fold.Result).Type;
             byte* x = from.Start, y = to.Start;
             for (long row = 0; row < Count; row++, x += from.Step, y += to.Step) fold.Op.Row(type, x, Job.Program.Columns, y);
@@ -506,7 +554,7 @@ internal static unsafe class RowRunner
 
         readonly void FoldRows(Instruction.FoldRows fold)
         {
-            var from = At(fold.Operand);
+            var from = Of(fold.Operand);
             var type = ValueOf(fold.Result).Type;
             byte* acc = Job.Partial(fold, Part), x = from.Start;
             for (long row = 0; row < Count; row++, x += from.Step) fold.Op.Column(type, acc, x, Job.Program.Columns, false);
