@@ -137,7 +137,7 @@ internal static unsafe class UlpSuite
         Measure<Log2>(), Measure<Log10>(), Measure<Log1p>(), Measure<Sin>(), Measure<Cos>(),
         Measure<Tan>(), Measure<Asin>(), Measure<Acos>(), Measure<Atan>(), Measure<Sinh>(),
         Measure<Cosh>(), Measure<Tanh>(), Measure<Asinh>(), Measure<Acosh>(), Measure<Atanh>(),
-        Measure<Erf>(), Measure<Erfc>(), Measure<Sigmoid>(), Measure<Softplus>(), Measure<LogSigmoid>(),
+        Measure<Erf>(), Measure<Erfc>(), Measure<Sigmoid>(), Measure<Logistic>(), Measure<Softplus>(), Measure<LogSigmoid>(),
     ];
 
     private readonly struct Rsqrt : IFunction
@@ -231,6 +231,10 @@ internal static unsafe class UlpSuite
     private readonly struct Sigmoid : IFunction
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Of<S>(S x) where S : IReal<S> => S.Sigmoid(x);
+    }
+    private readonly struct Logistic : IFunction
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Of<S>(S x) where S : IReal<S> => S.Logistic(x);
     }
     private readonly struct Softplus : IFunction
     {

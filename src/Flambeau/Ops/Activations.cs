@@ -109,7 +109,7 @@ namespace Flambeau.Ops
         {
             // ½ (1 + tanh u) = σ(2u), which does not cancel on the left; beyond ±40 as Gelu
             S u = S.Constant(1.5957691216057307118) * (x + S.Constant(0.044715) * x * x * x), far = S.Constant(40);
-            return S.Select(x > far, x, S.Select(x < -far, S.Constant(-0.0), x * S.Sigmoid(u)));
+            return S.Select(x > far, x, S.Select(x < -far, S.Constant(-0.0), x * S.Logistic(u)));
         }
     }
 
@@ -124,7 +124,7 @@ namespace Flambeau.Ops
         {
             // beyond ±1000 the result is x or 0 to the last bit, and 0 · ∞ must not come about
             S far = S.Constant(1000);
-            return S.Select(x > far, x, S.Select(x < -far, S.Constant(-0.0), x * S.Sigmoid(x)));
+            return S.Select(x > far, x, S.Select(x < -far, S.Constant(-0.0), x * S.Logistic(x)));
         }
     }
 

@@ -287,10 +287,18 @@ public readonly struct Dual<S> : IReal<Dual<S>> where S : IReal<S>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Dual<S> Logistic(Dual<S> x)
+    {
+        var y = S.Logistic(x.Value);
+        return Chain(x, y, y * (S.Constant(1) - y));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Dual<S> Softplus(Dual<S> x)
     {
         var y = S.Softplus(x.Value);
-        return Chain(x, y, S.Sigmoid(x.Value));
+        return Chain(x, y, S.Logistic(x.Value));
     }
 
     /// <inheritdoc/>
@@ -306,7 +314,7 @@ public readonly struct Dual<S> : IReal<Dual<S>> where S : IReal<S>
     public static Dual<S> LogSigmoid(Dual<S> x)
     {
         var y = S.LogSigmoid(x.Value);
-        return Chain(x, y, S.Sigmoid(-x.Value));
+        return Chain(x, y, S.Logistic(-x.Value));
     }
 
     /// <inheritdoc/>

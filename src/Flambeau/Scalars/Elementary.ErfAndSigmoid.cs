@@ -78,6 +78,15 @@ internal static partial class Elementary<P>
         return S.Scale(quotient.Rounded, S.Select(left, e.N, zero));
     }
 
+    // Roundings of E (1 ulp, less where it is added to 1), of the sum and of the quotient.
+    /// <summary>σ(x) as <see cref="Sigmoid{S}"/>, rounded at each step.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S Logistic<S>(S x) where S : ILanes<S>
+    {
+        S one = S.Constant(1), e = ExpInRange(S.Bound(-S.Abs(x), S.Constant(P.ExpMin), one));
+        return S.Select(x < S.Constant(0), e, one) / (one + e);
+    }
+
     /// <summary>ln(1 + eˣ) = max(x, 0) + ln(1 + E), E = e^(−|x|) as a pair, which the logarithm takes in.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S Softplus<S>(S x) where S : ILanes<S>

@@ -6,7 +6,7 @@ public enum Opcode : byte
 #pragma warning disable CS1591 // each is the member of IReal of the same name
     Input, Constant, Add, Subtract, Multiply, Divide, Negate, FusedMultiplyAdd, Less, LessOrEqual, Select, StopGradient,
     Pow, Equal, And, Or, Min, Max, CopySign, Atan2, Fmod,
-    Sqrt, Rsqrt, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin, Cos, Tan, Asin, Acos, Atan, Sinh, Cosh, Tanh, Asinh, Acosh, Atanh, Not, Abs, Sign, Floor, Ceiling, Truncate, Round, Erf, Erfc, Sigmoid, Softplus, LogSigmoid, NormalCdf,
+    Sqrt, Rsqrt, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin, Cos, Tan, Asin, Acos, Atan, Sinh, Cosh, Tanh, Asinh, Acosh, Atanh, Not, Abs, Sign, Floor, Ceiling, Truncate, Round, Erf, Erfc, Sigmoid, Softplus, LogSigmoid, NormalCdf, Logistic,
 #pragma warning restore CS1591
 }
 
@@ -160,6 +160,8 @@ public sealed class Expr : IReal<Expr>
     public static Expr LogSigmoid(Expr x) => Node(Opcode.LogSigmoid, [x]);
     /// <inheritdoc/>
     public static Expr NormalCdf(Expr x) => Node(Opcode.NormalCdf, [x]);
+    /// <inheritdoc/>
+    public static Expr Logistic(Expr x) => Node(Opcode.Logistic, [x]);
 
     /// <summary>Reads the expression again over another scalar: operand <c>i</c> is <c>inputs[i]</c>. Shared nodes are read once.</summary>
     public static S Read<S>(Expr root, ReadOnlySpan<S> inputs) where S : IReal<S>
@@ -232,6 +234,7 @@ public sealed class Expr : IReal<Expr>
         Opcode.Softplus => S.Softplus(x),
         Opcode.LogSigmoid => S.LogSigmoid(x),
         Opcode.NormalCdf => S.NormalCdf(x),
+        Opcode.Logistic => S.Logistic(x),
         _ => throw new InvalidOperationException($"{op} does not take one operand"),
     };
 

@@ -132,6 +132,8 @@ public interface IReal<S> : IAnalytic<S> where S : IReal<S>
     static abstract S LogSigmoid(S x);
     /// <summary>The normal distribution function Φ(x) = ½ erfc(−x ÷ √2), its derivative e^(−x²/2) ÷ √(2π). In float32 within an absolute error of 1e-7, and several times faster than erfc.</summary>
     static abstract S NormalCdf(S x);
+    /// <summary>The logistic function σ(x) = 1 ÷ (1 + e^(−x)) where it is a factor of something: within 2.5 ulp, and twice as fast as <see cref="Sigmoid"/>.</summary>
+    static abstract S Logistic(S x);
     /// <summary>x itself, with derivative zero.</summary>
     static abstract S StopGradient(S x);
 }

@@ -179,6 +179,8 @@ public readonly struct Lane<T>(T value) : ILanes<Lane<T>> where T : unmanaged
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> Softplus(Lane<T> x) => Narrow(Lanes128<T>.Softplus(Wide(x)));
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> Logistic(Lane<T> x) => Narrow(Lanes128<T>.Logistic(Wide(x)));
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> NormalCdf(Lane<T> x) => Narrow(Lanes128<T>.NormalCdf(Wide(x)));
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> LogSigmoid(Lane<T> x) => Narrow(Lanes128<T>.LogSigmoid(Wide(x)));

@@ -401,6 +401,10 @@ public readonly struct Lanes128<T>(Vector128<T> v) : ILanes<Lanes128<T>> where T
         typeof(T) == typeof(float) ? Elementary<Binary32>.LogSigmoid(x) : typeof(T) == typeof(double) ? Elementary<Binary64>.LogSigmoid(x) : throw Kind<T>.NotFloating();
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> Logistic(Lanes128<T> x) =>
+        typeof(T) == typeof(float) ? Elementary<Binary32>.Logistic(x) : typeof(T) == typeof(double) ? Elementary<Binary64>.Logistic(x) : throw Kind<T>.NotFloating();
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128<T> NormalCdf(Lanes128<T> x) =>
         typeof(T) == typeof(float) ? Binary32.NormalCdf(x) : typeof(T) == typeof(double) ? Binary64.NormalCdf(x) : throw Kind<T>.NotFloating();
     /// <inheritdoc/>

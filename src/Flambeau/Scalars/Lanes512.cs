@@ -400,6 +400,10 @@ public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>> where T
         typeof(T) == typeof(float) ? Elementary<Binary32>.LogSigmoid(x) : typeof(T) == typeof(double) ? Elementary<Binary64>.LogSigmoid(x) : throw Kind<T>.NotFloating();
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512<T> Logistic(Lanes512<T> x) =>
+        typeof(T) == typeof(float) ? Elementary<Binary32>.Logistic(x) : typeof(T) == typeof(double) ? Elementary<Binary64>.Logistic(x) : throw Kind<T>.NotFloating();
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512<T> NormalCdf(Lanes512<T> x) =>
         typeof(T) == typeof(float) ? Binary32.NormalCdf(x) : typeof(T) == typeof(double) ? Binary64.NormalCdf(x) : throw Kind<T>.NotFloating();
     /// <inheritdoc/>

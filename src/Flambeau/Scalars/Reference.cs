@@ -117,6 +117,8 @@ public readonly struct Reference(double value) : IReal<Reference>
     /// <inheritdoc/>
     public static Reference NormalCdf(Reference x) => new(0.5 * ErrorFunction.Erfc(-0.70710678118654752440 * x.Value));
     /// <inheritdoc/>
+    public static Reference Logistic(Reference x) => Sigmoid(x);
+    /// <inheritdoc/>
     public static Reference LogSigmoid(Reference x) => new(-Softplus(-x.Value));
     /// <inheritdoc/>
     public static Reference StopGradient(Reference x) => new(x.Value);

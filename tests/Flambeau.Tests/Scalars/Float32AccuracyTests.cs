@@ -35,6 +35,7 @@ public class Float32AccuracyTests
         ["Erf"] = Of<Erf>(1),
         ["Erfc"] = Of<Erfc>(1),
         ["Sigmoid"] = Of<Sigmoid>(1),
+        ["Logistic"] = Of<Logistic>(2.5),
         ["Softplus"] = Of<Softplus>(1),
         ["LogSigmoid"] = Of<LogSigmoid>(1),
         ["Abs"] = Of<Abs>(0),

@@ -35,6 +35,7 @@ public class Float64AccuracyTests
         ["Erf"] = Of<Erf>(BigFloat.Erf, Wide(-40, 3, 6.5), 1),
         ["Erfc"] = Of<Erfc>(BigFloat.Erfc, Wide(-20, 4, 27), 1),
         ["Sigmoid"] = Of<Sigmoid>(x => 1 / (1 + BigFloat.Exp(-x)), Wide(-40, 9, 745), 1),
+        ["Logistic"] = Of<Logistic>(x => 1 / (1 + BigFloat.Exp(-x)), Wide(-40, 9, 745), 2.5),
         ["Softplus"] = Of<Softplus>(x => BigFloat.Log(1 + BigFloat.Exp(x)), Wide(-40, 6, 100), 1),
         ["LogSigmoid"] = Of<LogSigmoid>(x => -BigFloat.Log(1 + BigFloat.Exp(-x)), Wide(-40, 6, 100), 1),
     };

@@ -43,6 +43,7 @@ internal static class Functions
     public readonly struct Erfc : IUnaryFunction { public static S Of<S>(S x) where S : IReal<S> => S.Erfc(x); }
     public readonly struct Sigmoid : IUnaryFunction { public static S Of<S>(S x) where S : IReal<S> => S.Sigmoid(x); }
     public readonly struct Softplus : IUnaryFunction { public static S Of<S>(S x) where S : IReal<S> => S.Softplus(x); }
+    public readonly struct Logistic : IUnaryFunction { public static S Of<S>(S x) where S : IReal<S> => S.Logistic(x); }
     public readonly struct NormalCdf : IUnaryFunction { public static S Of<S>(S x) where S : IReal<S> => S.NormalCdf(x); }
     public readonly struct LogSigmoid : IUnaryFunction { public static S Of<S>(S x) where S : IReal<S> => S.LogSigmoid(x); }
     public readonly struct Abs : IUnaryFunction { public static S Of<S>(S x) where S : IReal<S> => S.Abs(x); }

@@ -36,6 +36,7 @@ public class SpecialValueTests
         ["Erf"] = Of<Erf>((0f, 0), (-0f, -0f), (Inf, 1), (-Inf, -1), (10, 1), (-1e30f, -1), (NaN, NaN)),
         ["Erfc"] = Of<Erfc>((0f, 1), (-0f, 1), (Tiny, 1), (Inf, 0), (-Inf, 2), (100, 0), (-100, 2), (NaN, NaN)),
         ["Sigmoid"] = Of<Sigmoid>((0f, 0.5f), (-0f, 0.5f), (Tiny, 0.5f), (Inf, 1), (-Inf, 0), (1000, 1), (-1000, 0), (NaN, NaN)),
+        ["Logistic"] = Of<Logistic>((0f, 0.5f), (-0f, 0.5f), (Tiny, 0.5f), (Inf, 1), (-Inf, 0), (1000, 1), (-1000, 0), (NaN, NaN)),
         ["Softplus"] = Of<Softplus>((Inf, Inf), (-Inf, 0), (1000, 1000), (-1000, 0), (NaN, NaN)),
         ["NormalCdf"] = Of<NormalCdf>((Inf, 1), (-Inf, 0), (-1000, 0), (1000, 1), (NaN, NaN)),
         ["LogSigmoid"] = Of<LogSigmoid>((Inf, -0f), (-Inf, -Inf), (-1000, -1000), (1000, -0f), (NaN, NaN)),

@@ -38,6 +38,7 @@ public class WidthTests
         ["Softplus"] = Unary<Softplus>,
         ["LogSigmoid"] = Unary<LogSigmoid>,
         ["NormalCdf"] = Unary<NormalCdf>,
+        ["Logistic"] = Unary<Logistic>,
         ["Abs"] = Unary<Abs>,
         ["Sign"] = Unary<Sign>,
         ["Floor"] = Unary<Floor>,

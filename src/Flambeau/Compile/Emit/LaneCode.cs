@@ -96,6 +96,7 @@ internal readonly struct LaneCode<P>(LaneNode node) : ILanes<LaneCode<P>> where 
     public static LaneCode<P> Erfc(LaneCode<P> x) => Elementary<P>.Erfc(x);
     public static LaneCode<P> Sigmoid(LaneCode<P> x) => Elementary<P>.Sigmoid(x);
     public static LaneCode<P> Softplus(LaneCode<P> x) => Elementary<P>.Softplus(x);
+    public static LaneCode<P> Logistic(LaneCode<P> x) => Elementary<P>.Logistic(x);
     public static LaneCode<P> NormalCdf(LaneCode<P> x) => P.NormalCdf(x);
     public static LaneCode<P> LogSigmoid(LaneCode<P> x) => Elementary<P>.LogSigmoid(x);
     public static LaneCode<P> Fmod(LaneCode<P> x, LaneCode<P> y) => Elementary<P>.Fmod(x, y);

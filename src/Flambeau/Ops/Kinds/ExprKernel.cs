@@ -133,6 +133,7 @@ internal static class Primitives
         Opcode.Softplus => Kernel.Of<UnaryLoop<Softplus>>(),
         Opcode.LogSigmoid => Kernel.Of<UnaryLoop<LogSigmoid>>(),
         Opcode.NormalCdf => Kernel.Of<UnaryLoop<NormalCdf>>(),
+        Opcode.Logistic => Kernel.Of<UnaryLoop<Logistic>>(),
         Opcode.Add => Kernel.Of<BinaryLoop<Add>>(),
         Opcode.Subtract => Kernel.Of<BinaryLoop<Subtract>>(),
         Opcode.Multiply => Kernel.Of<BinaryLoop<Multiply>>(),
@@ -187,6 +188,7 @@ internal static class Primitives
     readonly struct Sigmoid : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.Sigmoid(x); }
     readonly struct Softplus : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.Softplus(x); }
     readonly struct NormalCdf : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.NormalCdf(x); }
+    readonly struct Logistic : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.Logistic(x); }
     readonly struct LogSigmoid : IUnary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x) where S : IReal<S> => S.LogSigmoid(x); }
     readonly struct Add : IBinary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x, S y) where S : IReal<S> => x + y; }
     readonly struct Subtract : IBinary { [MethodImpl(MethodImplOptions.AggressiveInlining)] public static S Body<S>(S x, S y) where S : IReal<S> => x - y; }
