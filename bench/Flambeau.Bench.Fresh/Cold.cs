@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Flambeau.Bench.Models;
 
 namespace Flambeau.Bench.Fresh;
 
@@ -22,6 +23,20 @@ internal static class Cold
         Array.Sort(last);
         // the thousandth stands for the last hundred: one call alone may be interrupted
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{times[0]} {times[1]} {last[50]}"));
+    }
+
+    /// <summary>The first training steps of the GPT, all compilation included.</summary>
+    public static void Steps(int count)
+    {
+        var training = Training.Gpt();
+        List<double> times = [(DateTime.Now - Process.GetCurrentProcess().StartTime).TotalNanoseconds];
+        for (var i = 0; i < count; i++)
+        {
+            var start = Stopwatch.GetTimestamp();
+            training.Step();
+            times.Add(Stopwatch.GetElapsedTime(start).TotalNanoseconds);
+        }
+        Console.WriteLine(string.Join(' ', times.Select(t => t.ToString(CultureInfo.InvariantCulture))));
     }
 
     private static Action Action(string name)

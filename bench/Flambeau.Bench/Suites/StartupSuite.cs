@@ -10,6 +10,9 @@ internal sealed class StartupSuite : ISuite
         new("start, add, end", Unit.Milliseconds) { Ours = Measured(() => FreshProcess.Time("add")), Peer = question => TorchProcess.TimeOnce(question.Process.Face) },
         new("start, end: .NET alone", Unit.Milliseconds) { Ours = Measured(() => FreshProcess.Time("nothing")) },
         new("size of Flambeau*.dll", Unit.Megabytes) { Ours = Measured(LibraryBytes) },
+        new("GPT 6x384 made, from the start of the process", Unit.Milliseconds) { Ours = Measured(() => Steps()[0]) },
+        new("GPT 6x384, first step", Unit.Milliseconds) { Ours = Measured(() => Steps()[1]) },
+        new("GPT 6x384, fourth step", Unit.Milliseconds) { Ours = Measured(() => Steps()[4]) },
         .. from op in (string[])["silu", "gelu", "gelu backward"]
            from call in (string[])["first", "second", "thousandth"]
            select new Case($"cold {op} 4,096, {call} call", Unit.Microseconds)
@@ -17,6 +20,8 @@ internal sealed class StartupSuite : ISuite
                Ours = Measured(() => FreshProcess.Ask(server: false, "cold", op)[call switch { "first" => 0, "second" => 1, _ => 2 }]),
            },
     ];
+
+    private static double[] Steps() => FreshProcess.Ask(server: false, "steps", "4");
 
     private static Func<Func<double, double>> Measured(Func<double> measure) => () => _ => measure();
 
