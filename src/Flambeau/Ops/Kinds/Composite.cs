@@ -15,7 +15,7 @@ public static class Composite
 {
     const int MostOperands = 30; // a node of the tape names what it saves by bits
 
-    /// <summary>Applies <paramref name="body"/> to tensors.</summary>
+    /// <summary>Applies <paramref name="body"/> to tensors. <see cref="FuseAttribute"/> writes this for a method.</summary>
     /// <param name="name">The composite's name in errors and profiles.</param>
     /// <param name="body">Computes a tensor of its own from those given, and from nothing else that changes but the attributes. It is traced once for each set of shapes, types and attributes.</param>
     /// <param name="attributes">Everything else that the body uses (dims, flags, constants), as a value with equality: a number, a tuple, a record.</param>
