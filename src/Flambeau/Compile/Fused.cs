@@ -27,6 +27,9 @@ internal sealed class Fused : ICompositeKernel
     /// <summary>Operands, result, statistics, gradient → the gradients of the operands that want one; null if no graph holds the gradient.</summary>
     public GraphProgram? Backward { get; private init; }
 
+    /// <summary>False if no gradient flows through the result: it is detached, or no floating-point number.</summary>
+    public bool IsDifferentiable { get; private init; }
+
     /// <summary>Which operands <see cref="Backward"/> gives a gradient, in order.</summary>
     public int[] Differentiated { get; private init; } = [];
 
@@ -68,6 +71,7 @@ internal sealed class Fused : ICompositeKernel
                 if (record && x[i].RequiresGrad) inputs[i].RequiresGrad = true;
             }
             var y = body([.. inputs]);
+            if (y.Level is null) throw new NotTraceableException("the result is computed from no operand");
             return y.RequiresGrad ? WithGradient(trace, inputs, y) : new() { Graph = trace.Nodes, Forward = new(trace, [Trace.NodeOf(y)], Given(inputs)) };
         }
         // also the errors of the operators themselves: operator by operator they are thrown with what the user gave
@@ -112,12 +116,12 @@ internal sealed class Fused : ICompositeKernel
             return new()
             {
                 Graph = trace.Nodes, Forward = new(trace, [result, .. saved.Statistics], Given(inputs)),
-                Backward = new(trace, [.. outputs], given), Differentiated = [.. differentiated], SavesResult = saved.Result,
+                Backward = new(trace, [.. outputs], given), IsDifferentiable = true, Differentiated = [.. differentiated], SavesResult = saved.Result,
             };
         }
         catch (NotTraceableException e)
         {
-            return new() { Graph = trace.Nodes, Reason = $"backward: {e.Message}", Forward = new(trace, [result], Given(inputs)) };
+            return new() { Graph = trace.Nodes, Reason = $"backward: {e.Message}", Forward = new(trace, [result], Given(inputs)), IsDifferentiable = true };
         }
     }
 

@@ -39,8 +39,10 @@ internal static class Errors
     {
         foreach (var frame in new StackTrace(2, true).GetFrames())
         {
-            var assembly = DiagnosticMethodInfo.Create(frame)?.DeclaringAssemblyName.Split(',')[0];
-            if (assembly is null or "Flambeau" or "System.Private.CoreLib") continue;
+            var method = DiagnosticMethodInfo.Create(frame);
+            var assembly = method?.DeclaringAssemblyName.Split(',')[0];
+            // what is generated for [Fuse] lies in the user's assembly, but is nothing that the user wrote
+            if (assembly is null or "Flambeau" or "System.Private.CoreLib" || method!.DeclaringTypeName?.StartsWith("Flambeau.Generated.", StringComparison.Ordinal) == true) continue;
             return frame.GetFileName() is { } file && frame.GetFileLineNumber() > 0 ? (file, frame.GetFileLineNumber()) : null;
         }
         return null;

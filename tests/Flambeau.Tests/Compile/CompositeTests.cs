@@ -137,6 +137,42 @@ public class CompositeTests
         SameBits("two zeros", t => (t[0].Abs() * 0.0).Reciprocal() - (t[0].Abs() * -0.0).Reciprocal(), 0, x);
     }
 
+    public static TheoryData<string, Func<Tensor[], Tensor>> WrongBodies => new()
+    {
+        { "sizes", t => t[0].Exp() + t[1] },
+        { "a condition's size", t => Tensor.Where(t[1].Gt(0), t[0], t[0]) },
+        { "a dimension", t => t[0].Sum(2) },
+        { "sizes side by side", t => Tensor.Cat([t[0], t[1]], -1) },
+        { "a reshape", t => t[0].Reshape(5, 5) },
+        { "an expansion", t => t[0].Expand(4, 7) },
+        { "a piece", t => t[0].Narrow(-1, 2, 9) },
+        { "an index's rank", t => t[0].Gather(-1, t[2]) },
+        { "an index's size", t => t[0].Gather(-1, t[3]) },
+        { "a float index", t => t[0].Gather(-1, t[1]) },
+        { "its own value", t => t[0] * t[0].Sum().Item() },
+    };
+
+    [Theory, MemberData(nameof(WrongBodies))]
+    public void Wrong_bodies_get_the_errors_of_their_operators(string what, Func<Tensor[], Tensor> body)
+    {
+        Tensor[] x = [Tensor.RandN([3, 4]), Tensor.RandN([2, 5]), Tensor.Zeros([3], DType.Int64), Tensor.Zeros([5, 1], DType.Int64)];
+        var (expected, actual) = (Record.Exception(() => body(x)), Record.Exception(() => Composite.Apply(what, body, 0, x)));
+        Assert.Equal(expected?.Message, actual?.Message);
+        Assert.Equal(expected?.GetType(), actual?.GetType());
+    }
+
+    [Fact]
+    public void A_result_that_is_an_operand_or_computed_from_none_is_what_the_body_gives()
+    {
+        var x = Tensor.RandN([3, 4]);
+        SameBits("itself", t => t[0], 0, x);
+        SameBits("one of two", t => t[1], 0, x, Tensor.RandN([4]));
+        SameBits("ones", t => Tensor.OnesLike(t[0]), 0, x);
+        SameBits("zeros", t => Tensor.Zeros([2]), 0, x);
+        SameBits("detached", t => t[0].Detach(), 0, x);
+        SameBits("written to", t => { var y = t[0] * 2; y.Add_(1); return y; }, 0, x);
+    }
+
     [Fact]
     public void Many_operands_have_the_same_bits()
     {

@@ -114,11 +114,12 @@ internal sealed class Trace : Interpreter
     GraphNode Map(ElementwiseOp op, ReadOnlySpan<Tensor> x, GraphNode[] operands)
     {
         if (op.IsInteger) throw new NotTraceableException($"{op.Name} works on whole numbers");
+        var shape = op.ResultShape(x); // says which operands do not broadcast
         var (type, common) = op.Types(x);
         var compute = ElementwiseOp.ComputeType(common);
         if (!compute.IsFloatingPoint) throw new NotTraceableException($"{op.Name} is computed in whole numbers here");
         for (int k = 0; k < operands.Length; k++) operands[k] = Cast(op.IsFiner(k, x[k], common) ? Cast(operands[k], common) : operands[k], compute);
-        var y = Arithmetic(op, compute, operands) is { } expanded && expanded.Shape.Equals(op.ResultShape(x)) ? expanded : Apply(op, compute, operands);
+        var y = Arithmetic(op, compute, operands) is { } expanded && expanded.Shape.Equals(shape) ? expanded : Apply(op, compute, operands);
         return Cast(y, type);
     }
 

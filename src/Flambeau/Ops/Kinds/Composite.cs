@@ -15,20 +15,20 @@ public static class Composite
 {
     const int MostOperands = 30; // a node of the tape names what it saves by bits
 
-    /// <summary>Applies <paramref name="body"/> to tensors.</summary>
+    /// <summary>Applies <paramref name="body"/> to tensors. <see cref="FuseAttribute"/> writes this for a method.</summary>
     /// <param name="name">The composite's name in errors and profiles.</param>
     /// <param name="body">Computes a tensor of its own from those given, and from nothing else that changes but the attributes. It is traced once for each set of shapes, types and attributes.</param>
     /// <param name="attributes">Everything else that the body uses (dims, flags, constants), as a value with equality: a number, a tuple, a record.</param>
     /// <param name="x">The operands.</param>
     public static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
     {
-        if (x.Length > MostOperands || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
+        if (x.Length is 0 or > MostOperands || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
         using var _ = Diagnostics.Recording.Operator(name, x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
         var fused = Fused.Of(body, attributes, x, record);
         t_explained?.Add($"{name}\n{fused}");
         if (fused.Forward is null) return body(x);
-        return record ? new CompositeOp(name, body, fused, null, x.Length).Record(x) : fused.Run(x, false)[0];
+        return record && fused.IsDifferentiable ? new CompositeOp(name, body, fused, null, x.Length).Record(x) : fused.Run(x, false)[0];
     }
 
     /// <summary>What becomes of each composite that <paramref name="run"/> applies, as text: its graph, its passes over rows forward and backward, and why one of them is missing.</summary>
