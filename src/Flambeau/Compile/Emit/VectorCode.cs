@@ -16,6 +16,12 @@ internal sealed class VectorCode
     readonly Type _element, _integer, _holder, _vectors;
     readonly Stack<LocalBuilder> _freeIntegers = [];
 
+    // what is found by name below, kept when a program is trimmed
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Vector128)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Vector256)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Vector512))]
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties, typeof(Vector128<>)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties, typeof(Vector256<>)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties, typeof(Vector512<>))]
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F.VL)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx))]
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Sse)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Sse2)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Sse41))]
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(LaneMemory))]
     public VectorCode(ILGenerator il, int width, Type element)
     {
         (_il, Width, _element) = (il, width, element);
@@ -302,7 +308,7 @@ internal sealed class VectorCode
     static MethodInfo Made(MethodInfo method, params Type[] arguments) => method.MakeGenericMethod(arguments);
 
     // by exact types first: a generic overload may fit too
-    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "The intrinsics' classes are those that the lanes use; where dynamic code is supported they are whole.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "The intrinsics' classes are those that the lanes use; where dynamic code is supported they are whole: the constructor's dependencies.")]
     static MethodInfo Find(Type holder, string name, Func<MethodInfo, bool> fits)
     {
         var found = holder.GetMember(name, MemberTypes.Method, BindingFlags.Public | BindingFlags.Static).Cast<MethodInfo>().Where(fits).ToList();
