@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Compile.Graphs;
 using Flambeau.Kernels;
 using Flambeau.Ops;
 using Flambeau.Runtime;
@@ -23,6 +24,10 @@ namespace Flambeau.Ops
     internal sealed unsafe class RandomOp(Shape shape, DType type, Draw draw, long low, ulong range) : Op
     {
         public override string Name => "Random";
+
+        /// <summary>The next draw, the first of <paramref name="count"/>, for what no graph has a place for.</summary>
+        public static Draw NextOf(string op, Generator? generator, int count = 1) =>
+            Trace.Open is null ? (generator ?? Generator.Default).Next(count) : throw new NotTraceableException($"{op} draws random numbers");
 
         public override Tensor Run(ReadOnlySpan<Tensor> x)
         {
@@ -78,7 +83,8 @@ namespace Flambeau
         public static Tensor Rand(Shape shape, DType dtype = DType.Float32, Generator? generator = null)
         {
             if (!dtype.IsFloatingPoint) throw Errors.Make("Rand", $"makes floating-point numbers, got {dtype.Name}; use RandInt");
-            return new RandomOp(shape, dtype, (generator ?? Generator.Default).Next(), 0, 0).Apply();
+            var from = generator ?? Generator.Default;
+            return Trace.Open is { } trace ? trace.Draw(shape, dtype, from) : new RandomOp(shape, dtype, from.Next(), 0, 0).Apply();
         }
 
         /// <summary>Numbers of the standard normal distribution, by Box and Muller (1958): √(−2 ln u) · cos 2πv (PyTorch: <c>torch.randn</c>).</summary>
@@ -95,7 +101,7 @@ namespace Flambeau
         public static Tensor RandInt(long low, long high, Shape shape, DType dtype = DType.Int64, Generator? generator = null)
         {
             if (low >= high) throw Errors.Make("RandInt", $"needs low < high, got [{low}, {high})");
-            return new RandomOp(shape, dtype, (generator ?? Generator.Default).Next(), low, (ulong)(high - low)).Apply();
+            return new RandomOp(shape, dtype, RandomOp.NextOf("RandInt", generator), low, (ulong)(high - low)).Apply();
         }
 
         /// <summary>A random order of 0 … n − 1 (PyTorch: <c>torch.randperm</c>).</summary>

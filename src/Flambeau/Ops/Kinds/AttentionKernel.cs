@@ -1,5 +1,6 @@
 using Flambeau.Diagnostics;
 using Flambeau.Kernels;
+using Flambeau.Runtime;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
 
@@ -46,9 +47,9 @@ internal sealed class AttentionKernel(bool isCausal, double scale) : ICompositeK
         return shape.Equals(x.Shape) ? x : x.Expand(shape);
     }
 
-    public Tensor[] Run(Tensor[] x, bool record) => x[0].DType == DType.Float64 ? Forward<double>(x, record) : Forward<float>(x, record);
+    public Tensor[] Run(Tensor[] x, Draw first, bool record) => x[0].DType == DType.Float64 ? Forward<double>(x, record) : Forward<float>(x, record);
 
-    public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Tensor g)
+    public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Draw first, Tensor g)
     {
         var gradients = x[0].DType == DType.Float64 ? Backward<double>(x, y!, statistics[0], g) : Backward<float>(x, y!, statistics[0], g);
         for (int i = 0; i < gradients.Length; i++)
