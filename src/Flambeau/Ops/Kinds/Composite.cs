@@ -72,8 +72,9 @@ public static class Composite
         if (Interpreter.InCharge(x) is not null) return kernel is { HasOwnBits: true } ? new CompositeOp(name, body, kernel, null, default, x.Length).Apply(x) : body(x);
         using var _ = Diagnostics.Recording.Operator(name, x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
-        var state = generator?.State ?? default;
-        return record ? new CompositeOp(name, body, kernel, generator, new(state.Seed, state.Draws), x.Length).Record(x) : kernel is null ? body(x) : kernel.Run(x, default, false)[0];
+        // a kernel takes one draw, a body takes its own
+        var first = generator is null ? default : kernel is null ? new(generator.State.Seed, generator.State.Draws) : RandomOp.NextOf(name, generator);
+        return record ? new CompositeOp(name, body, kernel, generator, first, x.Length).Record(x) : kernel is null ? body(x) : kernel.Run(x, first, false)[0];
     }
 }
 
