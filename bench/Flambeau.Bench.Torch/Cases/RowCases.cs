@@ -13,6 +13,7 @@ internal static class RowCases
         new("rows.log_softmax", r => Row(r, (x, _, _) => nn.functional.log_softmax(x, -1))),
         new("rows.layer_norm", r => Row(r, (x, w, b) => nn.functional.layer_norm(x, [x.shape[^1]], w, b))),
         new("rows.rms_norm", r => Row(r, (x, w, _) => x * (x * x).mean([-1], keepdim: true).add(1e-6).rsqrt() * w)),
+        new("rows.dropout", r => Row(r, (x, _, _) => nn.functional.dropout(x, 0.1, training: true))),
         new("rows.cross_entropy", CrossEntropy),
     ];
 

@@ -18,6 +18,7 @@ internal sealed class RowsSuite : ISuite
         ("log-softmax", "log_softmax", (x, _, _) => x.LogSoftmax(-1)),
         ("layer norm", "layer_norm", (x, w, b) => x.LayerNorm(1, w, b)),
         ("RMS norm", "rms_norm", (x, w, _) => x.RmsNorm(w)),
+        ("dropout", "dropout", (x, _, _) => x.Dropout(0.1)),
     ];
 
     private static Case Row(Options options, (string Name, string Peer, Func<Tensor, Tensor, Tensor, Tensor> Apply) op, long rows, long columns, bool backward) =>

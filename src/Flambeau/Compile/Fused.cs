@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Reflection;
 using Flambeau.Compile.Graphs;
 using Flambeau.Ops;
+using Flambeau.Runtime;
 using Flambeau.Transforms;
 
 namespace Flambeau.Compile;
@@ -40,27 +41,33 @@ internal sealed class Fused : ICompositeKernel
     public bool HasPullback => Backward is not null;
 
     /// <inheritdoc/>
-    public Tensor[] Run(Tensor[] x, bool record) => Diagnostics.Recording.Run(Forward!, x);
+    public int Draws { get; private init; }
 
     /// <inheritdoc/>
-    public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Tensor g)
+    public uint SavedOperands { get; private init; } = uint.MaxValue;
+
+    /// <inheritdoc/>
+    public Tensor[] Run(Tensor[] x, Draw first, bool record) => Diagnostics.Recording.Run(Forward!, x, first);
+
+    /// <inheritdoc/>
+    public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Draw first, Tensor g)
     {
-        var gradients = Diagnostics.Recording.Run(Backward!, [.. x, y ?? x[0], .. statistics, g]);
+        var gradients = Diagnostics.Recording.Run(Backward!, [.. x, y ?? x[0], .. statistics, g], first);
         for (int i = 0; i < gradients.Length; i++) node.Give(Differentiated[i], gradients[i]);
     }
 
     /// <summary>The programs of a composite for such operands.</summary>
-    public static Fused Of(Func<Tensor[], Tensor> body, object attributes, Tensor[] x, bool record)
+    public static Fused Of(Func<Tensor[], Tensor> body, object attributes, Generator? generator, Tensor[] x, bool record)
     {
         var key = new Key(body.Method, attributes, x, record);
         if (s_known.TryGetValue(key, out var fused)) return fused;
         if (s_known.Count >= MostKnown) s_known.Clear();
-        return s_known[key] = Make(body, x, record);
+        return s_known[key] = Make(body, generator, x, record);
     }
 
-    static Fused Make(Func<Tensor[], Tensor> body, Tensor[] x, bool record)
+    static Fused Make(Func<Tensor[], Tensor> body, Generator? generator, Tensor[] x, bool record)
     {
-        var trace = new Trace();
+        var trace = new Trace(generator);
         try
         {
             using var _ = Autograd.EnableGrad();
@@ -70,9 +77,9 @@ internal sealed class Fused : ICompositeKernel
                 inputs[i] = trace.Input(i, x[i].Shape, x[i].DType);
                 if (record && x[i].RequiresGrad) inputs[i].RequiresGrad = true;
             }
-            var y = body([.. inputs]);
+            var y = trace.Run(body, [.. inputs]);
             if (y.Level is null) throw new NotTraceableException("the result is computed from no operand");
-            return y.RequiresGrad ? WithGradient(trace, inputs, y) : new() { Graph = trace.Nodes, Forward = new(trace, [Trace.NodeOf(y)], Given(inputs)) };
+            return y.RequiresGrad ? WithGradient(trace, inputs, y) : new() { Graph = trace.Nodes, Draws = trace.Draws, Forward = new(trace, [Trace.NodeOf(y)], Given(inputs)) };
         }
         // also the errors of the operators themselves: operator by operator they are thrown with what the user gave
         catch (Exception e) when (e is NotTraceableException or FlambeauException)
@@ -105,6 +112,7 @@ internal sealed class Fused : ICompositeKernel
                 outputs.Add(Trace.NodeOf(gradient));
                 differentiated.Add(Array.IndexOf(inputs, wanted[i]));
             }
+            uint read = Read(outputs);
             var rewriter = new Rewriter(trace, forward);
             for (int i = 0; i < outputs.Count; i++) outputs[i] = rewriter.Rewrite(outputs[i]);
             var saved = new Saves(result, forward);
@@ -115,13 +123,29 @@ internal sealed class Fused : ICompositeKernel
             given[Trace.NodeOf(g)] = inputs.Length + 1 + saved.Statistics.Count;
             return new()
             {
-                Graph = trace.Nodes, Forward = new(trace, [result, .. saved.Statistics], Given(inputs)),
+                Graph = trace.Nodes, Draws = trace.Draws, SavedOperands = read, Forward = new(trace, [result, .. saved.Statistics], Given(inputs)),
                 Backward = new(trace, [.. outputs], given), IsDifferentiable = true, Differentiated = [.. differentiated], SavesResult = saved.Result,
             };
         }
         catch (NotTraceableException e)
         {
-            return new() { Graph = trace.Nodes, Reason = $"backward: {e.Message}", Forward = new(trace, [result], Given(inputs)), IsDifferentiable = true };
+            return new() { Graph = trace.Nodes, Draws = trace.Draws, Reason = $"backward: {e.Message}", Forward = new(trace, [result], Given(inputs)), IsDifferentiable = true };
+        }
+    }
+
+    // the operands that the gradients depend on, as bits
+    static uint Read(IEnumerable<GraphNode> gradients)
+    {
+        uint read = 0;
+        var seen = new HashSet<GraphNode>();
+        foreach (var gradient in gradients) Visit(gradient);
+        return read;
+
+        void Visit(GraphNode node)
+        {
+            if (!seen.Add(node)) return;
+            if (node.Step is Step.Input(var index and < Composite.MostOperands)) read |= 1u << index;
+            foreach (var operand in node.Operands) Visit(operand);
         }
     }
 

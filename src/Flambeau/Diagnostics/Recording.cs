@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Flambeau.Compile.Graphs;
 using Flambeau.Ops;
+using Flambeau.Runtime;
 using Flambeau.Transforms;
 
 namespace Flambeau.Diagnostics;
@@ -53,9 +54,9 @@ internal static class Recording
     public static ProfileScope Copy(string name, Tensor x) => Open is { } profile ? BeginCopy(profile, name, x, 2) : default;
 
     /// <summary>A composite's program; the innermost open event, a composite or its gradient, bears the cost.</summary>
-    public static Tensor[] Run(GraphProgram program, Tensor[] x)
+    public static Tensor[] Run(GraphProgram program, Tensor[] x, Draw first)
     {
-        var y = program.Run(x);
+        var y = program.Run(x, first);
         if (Open is { } profile) SpendOnProgram(profile, program, x, y);
         return y;
     }

@@ -10,7 +10,7 @@ namespace Flambeau
             /// <summary>
             /// softmax(q · kᵀ · scale + mask) · v: q [.., T, d], k [.., S, d], v [.., S, e] → [.., T, e] (Vaswani et al. 2017; PyTorch: <c>scaled_dot_product_attention</c>).
             /// Where q has a multiple of k's heads (third dim from the end), each of k's heads serves a group of them. A query that may see no key gets zeros.
-            /// One kernel forward and one backward, whose memory is linear in the number of tokens; with dropout, or a mask that is learned, the weights [.., T, S] are made.
+            /// One kernel forward and one backward, whose memory is linear in the number of tokens; with a mask that is learned the weights [.., T, S] are made.
             /// </summary>
             /// <remarks>What a hidden key's value holds counts for nothing unless it is infinite or NaN. A query has the same bits whatever it is batched with, and whether its keys come at once or in pieces (docs/design/numerics.md).</remarks>
             /// <param name="k">The keys.</param>
@@ -33,7 +33,7 @@ namespace Flambeau
                 double factor = scale ?? 1 / Math.Sqrt(x.Shape[^1]);
                 generator ??= Generator.Default;
                 var (q, kernel) = (x, (AttentionKernel?)null);
-                if (dropout == 0 && AttentionKernel.Suits(ref q, ref k, ref v, mask)) kernel = new(isCausal, factor);
+                if (dropout is >= 0 and < 1 && AttentionKernel.Suits(ref q, ref k, ref v, mask)) kernel = new(isCausal, factor, dropout);
                 // the weights, T·S a head, are far larger than the operands: the tape keeps these alone
                 return Composite.Recompute(op, t => grouped
                     ? Grouped(t[0], t[1], t[2], t.Length > 3 ? t[3] : null, dropout, isCausal, factor, generator)

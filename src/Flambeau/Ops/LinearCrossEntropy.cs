@@ -1,4 +1,5 @@
 using Flambeau.Kernels;
+using Flambeau.Runtime;
 using Flambeau.Ops;
 using Flambeau.Transforms;
 
@@ -77,7 +78,7 @@ namespace Flambeau.Ops
 
         public bool HasPullback => true;
 
-        public Tensor[] Run(Tensor[] x, bool record)
+        public Tensor[] Run(Tensor[] x, Draw first, bool record)
         {
             using var temporaries = Temporaries.Begin();
             using var _ = Autograd.NoGrad();
@@ -125,7 +126,7 @@ namespace Flambeau.Ops
             return Autograd.Grad([loss], [logits], [each])[0]!;
         }
 
-        public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Tensor g)
+        public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Draw first, Tensor g)
         {
             for (int i = 0; i < 2; i++)
                 if (node.Needs(i)) node.Give(i, statistics[i] * g);

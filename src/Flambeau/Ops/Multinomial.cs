@@ -146,7 +146,7 @@ namespace Flambeau
                 if (!x.DType.IsFloatingPoint) throw Errors.Make("Multinomial", $"weights have a floating-point type, got {x.DType.Name}; cast them with Float()", ("x", x));
                 if (samples <= 0) throw Errors.Make("Multinomial", $"the number of samples must be positive, got {samples}", ("x", x));
                 if (!replacement && samples > x.Shape.Sizes[^1]) throw Errors.Make("Multinomial", $"cannot draw {samples} different categories of {x.Shape.Sizes[^1]}", ("x", x));
-                var (seed, draw) = (generator ?? Generator.Default).Next();
+                var (seed, draw) = RandomOp.NextOf("Multinomial", generator);
                 return new MultinomialOp(samples, replacement, seed, draw, x.Numel / x.Shape.Sizes[^1]).Apply(x);
             }
         }

@@ -62,6 +62,7 @@ namespace Flambeau.Ops
         public static IEnumerable<Sample> Samples =>
         [
             new("x.Dropout(0.4)", g => [Tensor.RandN([5, 7], generator: g)], t => t[0].Dropout(0.4, generator: new Generator(7))),
+            new("x.Dropout(0.1), rows of whole blocks", g => [Tensor.RandN([3, 72], generator: g)], t => t[0].Dropout(0.1, generator: new Generator(7))),
         ];
     }
 }
@@ -166,10 +167,14 @@ namespace Flambeau
             {
                 if (!(p >= 0 && p <= 1)) throw Errors.Make("Dropout", $"p is a probability, got {p}", ("x", x));
                 if (!training || p == 0) return x;
-                if (p == 1) return x * Tensor.ZerosLike(x);
-                using var temporaries = Temporaries.Begin();
-                var kept = Tensor.Rand(x.Shape, DType.Float32, generator).Ge(p).To(x.DType);
-                return temporaries.Keep(x * (kept * (1 / (1 - p))));
+                if (p == 1) return x * 0;
+                // the mask is never stored: the backward pass makes it again
+                return Composite.Apply("Dropout", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    var kept = Tensor.Rand(t[0].Shape, DType.Float32, generator).Ge(p).To(t[0].DType);
+                    return temporaries.Keep(t[0] * (kept * (1 / (1 - p))));
+                }, p, generator, x);
             }
         }
 

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Compile.Graphs;
+using Flambeau.Kernels;
 using Flambeau.Ops;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
@@ -19,9 +21,13 @@ namespace Flambeau.Ops
     }
 
     /// <summary>Random numbers of one draw: element i is a function of seed, draw and i. Custom: it has no operands and no derivative.</summary>
-    internal sealed unsafe class RandomOp(Shape shape, DType type, ulong seed, ulong draw, long low, ulong range) : Op
+    internal sealed unsafe class RandomOp(Shape shape, DType type, Draw draw, long low, ulong range) : Op
     {
         public override string Name => "Random";
+
+        /// <summary>The next draw, the first of <paramref name="count"/>, for what no graph has a place for.</summary>
+        public static Draw NextOf(string op, Generator? generator, int count = 1) =>
+            Trace.Open is null ? (generator ?? Generator.Default).Next(count) : throw new NotTraceableException($"{op} draws random numbers");
 
         public override Tensor Run(ReadOnlySpan<Tensor> x)
         {
@@ -30,7 +36,7 @@ namespace Flambeau.Ops
             var y = Tensor.Empty(shape, made);
             fixed (byte* p = y.Store!)
             {
-                var part = new Part { Y = p, Count = shape.Count, Type = made, Seed = seed, Draw = draw, Low = low, Range = range };
+                var part = new Part { Y = p, Count = shape.Count, Type = made, Draw = draw, Low = low, Range = range };
                 Team.Run((int)((shape.Count + Part.Chunk - 1) / Part.Chunk), ref part);
             }
             return y.To(type);
@@ -42,46 +48,21 @@ namespace Flambeau.Ops
             public byte* Y;
             public long Count, Low;
             public DType Type;
-            public ulong Seed, Draw, Range;
+            public ulong Range;
+            public Draw Draw;
 
             public readonly void Run(int part)
             {
                 long start = (long)part * Chunk, end = Math.Min(Count, start + Chunk);
-                if (Type == DType.Float32) Singles((float*)Y, start, end);
-                else if (Type == DType.Float64) Doubles((double*)Y, start, end);
-                else Integers((long*)Y, start, end);
-            }
-
-            // 24 bits: every value is a multiple of 2^-24 in [0, 1)
-            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-            readonly void Singles(float* y, long start, long end)
-            {
-                uint* words = stackalloc uint[4];
-                for (long i = start; i < end; i += 4)
-                {
-                    (words[0], words[1], words[2], words[3]) = Philox.Block(Seed, Draw, (ulong)i / 4);
-                    for (int k = 0; k < 4 && i + k < end; k++) y[i + k] = (words[k] >> 8) * (1f / (1 << 24));
-                }
-            }
-
-            // 53 bits
-            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-            readonly void Doubles(double* y, long start, long end)
-            {
-                for (long i = start; i < end; i++) y[i] = (Word(i) >> 11) * (1.0 / (1L << 53));
+                if (Range > 0) Integers((long*)Y, start, end);
+                else UniformFill.Run(Type, Y + start * Type.Size, start, end - start, Draw);
             }
 
             // the high half of word · range: bias below range / 2^64
             [MethodImpl(MethodImplOptions.AggressiveOptimization)]
             readonly void Integers(long* y, long start, long end)
             {
-                for (long i = start; i < end; i++) y[i] = Low + (long)Math.BigMul(Word(i), Range, out _);
-            }
-
-            readonly ulong Word(long i)
-            {
-                var (a, b, c, d) = Philox.Block(Seed, Draw, (ulong)i / 2);
-                return (i & 1) == 0 ? a | (ulong)b << 32 : c | (ulong)d << 32;
+                for (long i = start; i < end; i++) y[i] = Low + (long)Math.BigMul(Philox.Long(Draw, i), Range, out _);
             }
         }
 
@@ -102,8 +83,8 @@ namespace Flambeau
         public static Tensor Rand(Shape shape, DType dtype = DType.Float32, Generator? generator = null)
         {
             if (!dtype.IsFloatingPoint) throw Errors.Make("Rand", $"makes floating-point numbers, got {dtype.Name}; use RandInt");
-            var (seed, draw) = (generator ?? Generator.Default).Next();
-            return new RandomOp(shape, dtype, seed, draw, 0, 0).Apply();
+            var from = generator ?? Generator.Default;
+            return Trace.Open is { } trace ? trace.Draw(shape, dtype, from) : new RandomOp(shape, dtype, from.Next(), 0, 0).Apply();
         }
 
         /// <summary>Numbers of the standard normal distribution, by Box and Muller (1958): √(−2 ln u) · cos 2πv (PyTorch: <c>torch.randn</c>).</summary>
@@ -120,8 +101,7 @@ namespace Flambeau
         public static Tensor RandInt(long low, long high, Shape shape, DType dtype = DType.Int64, Generator? generator = null)
         {
             if (low >= high) throw Errors.Make("RandInt", $"needs low < high, got [{low}, {high})");
-            var (seed, draw) = (generator ?? Generator.Default).Next();
-            return new RandomOp(shape, dtype, seed, draw, low, (ulong)(high - low)).Apply();
+            return new RandomOp(shape, dtype, RandomOp.NextOf("RandInt", generator), low, (ulong)(high - low)).Apply();
         }
 
         /// <summary>A random order of 0 … n − 1 (PyTorch: <c>torch.randperm</c>).</summary>

@@ -9,7 +9,7 @@ namespace Flambeau.Scalars;
 /// All widths perform the same sequence of IEEE 754 operations, so a result's bits do not depend on the width.
 /// </summary>
 /// <typeparam name="T">float, double, int or long.</typeparam>
-public readonly struct Lanes128<T>(Vector128<T> v) : ILanes<Lanes128<T>> where T : unmanaged
+public readonly struct Lanes128<T>(Vector128<T> v) : ILanes<Lanes128<T>>, IWords<Lanes128<T>> where T : unmanaged
 {
     /// <summary>The register.</summary>
     public readonly Vector128<T> V = v;
@@ -292,6 +292,28 @@ public readonly struct Lanes128<T>(Vector128<T> v) : ILanes<Lanes128<T>> where T
             var second = Vector128.ShiftLeft(whole - half + Vector128.Create(1023L), 52).AsDouble();
             return new((x.V.AsDouble() * first * second).As<double, T>());
         }
+    }
+
+    // ---- Words of 64 bits ----
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes128<T> IWords<Lanes128<T>>.Blocks(ulong first) => new((Vector128.Create(first) + Vector128.Create(0UL, 1)).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes128<T> IWords<Lanes128<T>>.MultiplyHalves(Lanes128<T> x, Lanes128<T> y) => Sse2.IsSupported
+        ? new(Sse2.Multiply(x.V.AsUInt32(), y.V.AsUInt32()).As<ulong, T>())
+        : new(((x.V.AsUInt64() & Vector128.Create<ulong>(uint.MaxValue)) * (y.V.AsUInt64() & Vector128.Create<ulong>(uint.MaxValue))).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes128<T> IWords<Lanes128<T>>.Xor(Lanes128<T> x, Lanes128<T> y, Lanes128<T> z) => new((x.V.AsUInt64() ^ y.V.AsUInt64() ^ z.V.AsUInt64()).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes128<T> IWords<Lanes128<T>>.UpperHalves(Lanes128<T> x) => new(Vector128.ShiftRightLogical(x.V.AsUInt64(), 32).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes128<T> IWords<Lanes128<T>>.PairHalves(Lanes128<T> x, Lanes128<T> y) =>
+        new((x.V.AsUInt64() & Vector128.Create<ulong>(uint.MaxValue) | Vector128.ShiftLeft(y.V.AsUInt64(), 32)).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static (Lanes128<T> First, Lanes128<T> Second) IWords<Lanes128<T>>.Interleave(Lanes128<T> x, Lanes128<T> y)
+    {
+        Vector128<ulong> a = x.V.AsUInt64(), b = y.V.AsUInt64();
+        return (new(Vector128.Create(a.GetLower(), b.GetLower()).As<ulong, T>()), new(Vector128.Create(a.GetUpper(), b.GetUpper()).As<ulong, T>()));
     }
 
     // ---- Elementary functions: Elementary<P> in the precision of T ----

@@ -9,7 +9,7 @@ namespace Flambeau.Scalars;
 /// All widths perform the same sequence of IEEE 754 operations, so a result's bits do not depend on the width.
 /// </summary>
 /// <typeparam name="T">float, double, int or long.</typeparam>
-public readonly struct Lanes256<T>(Vector256<T> v) : ILanes<Lanes256<T>> where T : unmanaged
+public readonly struct Lanes256<T>(Vector256<T> v) : ILanes<Lanes256<T>>, IWords<Lanes256<T>> where T : unmanaged
 {
     /// <summary>The register.</summary>
     public readonly Vector256<T> V = v;
@@ -293,6 +293,32 @@ public readonly struct Lanes256<T>(Vector256<T> v) : ILanes<Lanes256<T>> where T
             var second = Vector256.ShiftLeft(whole - half + Vector256.Create(1023L), 52).AsDouble();
             return new((x.V.AsDouble() * first * second).As<double, T>());
         }
+    }
+
+    // ---- Words of 64 bits ----
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes256<T> IWords<Lanes256<T>>.Blocks(ulong first) => new((Vector256.Create(first) + Vector256.Create(0UL, 2, 1, 3)).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes256<T> IWords<Lanes256<T>>.MultiplyHalves(Lanes256<T> x, Lanes256<T> y) => Avx2.IsSupported
+        ? new(Avx2.Multiply(x.V.AsUInt32(), y.V.AsUInt32()).As<ulong, T>())
+        : new(((x.V.AsUInt64() & Vector256.Create<ulong>(uint.MaxValue)) * (y.V.AsUInt64() & Vector256.Create<ulong>(uint.MaxValue))).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes256<T> IWords<Lanes256<T>>.Xor(Lanes256<T> x, Lanes256<T> y, Lanes256<T> z) => new((x.V.AsUInt64() ^ y.V.AsUInt64() ^ z.V.AsUInt64()).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes256<T> IWords<Lanes256<T>>.UpperHalves(Lanes256<T> x) => new(Vector256.ShiftRightLogical(x.V.AsUInt64(), 32).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes256<T> IWords<Lanes256<T>>.PairHalves(Lanes256<T> x, Lanes256<T> y) =>
+        new((x.V.AsUInt64() & Vector256.Create<ulong>(uint.MaxValue) | Vector256.ShiftLeft(y.V.AsUInt64(), 32)).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static (Lanes256<T> First, Lanes256<T> Second) IWords<Lanes256<T>>.Interleave(Lanes256<T> x, Lanes256<T> y)
+    {
+        if (Avx2.IsSupported) return (new(Avx2.UnpackLow(x.V.AsUInt64(), y.V.AsUInt64()).As<ulong, T>()), new(Avx2.UnpackHigh(x.V.AsUInt64(), y.V.AsUInt64()).As<ulong, T>()));
+        var (first, second) = Interleaved(new Lanes128<T>(x.V.GetLower()), new(y.V.GetLower()));
+        var (third, fourth) = Interleaved(new Lanes128<T>(x.V.GetUpper()), new(y.V.GetUpper()));
+        return (new(Vector256.Create(first.V, third.V)), new(Vector256.Create(second.V, fourth.V)));
+
+        static (S, S) Interleaved<S>(S x, S y) where S : IWords<S> => S.Interleave(x, y);
     }
 
     // ---- Elementary functions: Elementary<P> in the precision of T ----

@@ -9,7 +9,7 @@ namespace Flambeau.Scalars;
 /// All widths perform the same sequence of IEEE 754 operations, so a result's bits do not depend on the width.
 /// </summary>
 /// <typeparam name="T">float, double, int or long.</typeparam>
-public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>> where T : unmanaged
+public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>>, IWords<Lanes512<T>> where T : unmanaged
 {
     /// <summary>The register.</summary>
     public readonly Vector512<T> V = v;
@@ -291,6 +291,32 @@ public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>> where T
             var second = Vector512.ShiftLeft(whole - half + Vector512.Create(1023L), 52).AsDouble();
             return new((x.V.AsDouble() * first * second).As<double, T>());
         }
+    }
+
+    // ---- Words of 64 bits ----
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes512<T> IWords<Lanes512<T>>.Blocks(ulong first) => new((Vector512.Create(first) + Vector512.Create(0UL, 4, 1, 5, 2, 6, 3, 7)).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes512<T> IWords<Lanes512<T>>.MultiplyHalves(Lanes512<T> x, Lanes512<T> y) => Avx512F.IsSupported
+        ? new(Avx512F.Multiply(x.V.AsUInt32(), y.V.AsUInt32()).As<ulong, T>())
+        : new(((x.V.AsUInt64() & Vector512.Create<ulong>(uint.MaxValue)) * (y.V.AsUInt64() & Vector512.Create<ulong>(uint.MaxValue))).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes512<T> IWords<Lanes512<T>>.Xor(Lanes512<T> x, Lanes512<T> y, Lanes512<T> z) => new((x.V.AsUInt64() ^ y.V.AsUInt64() ^ z.V.AsUInt64()).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes512<T> IWords<Lanes512<T>>.UpperHalves(Lanes512<T> x) => new(Vector512.ShiftRightLogical(x.V.AsUInt64(), 32).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes512<T> IWords<Lanes512<T>>.PairHalves(Lanes512<T> x, Lanes512<T> y) =>
+        new((x.V.AsUInt64() & Vector512.Create<ulong>(uint.MaxValue) | Vector512.ShiftLeft(y.V.AsUInt64(), 32)).As<ulong, T>());
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static (Lanes512<T> First, Lanes512<T> Second) IWords<Lanes512<T>>.Interleave(Lanes512<T> x, Lanes512<T> y)
+    {
+        if (Avx512F.IsSupported) return (new(Avx512F.UnpackLow(x.V.AsUInt64(), y.V.AsUInt64()).As<ulong, T>()), new(Avx512F.UnpackHigh(x.V.AsUInt64(), y.V.AsUInt64()).As<ulong, T>()));
+        var (first, second) = Interleaved(new Lanes256<T>(x.V.GetLower()), new(y.V.GetLower()));
+        var (third, fourth) = Interleaved(new Lanes256<T>(x.V.GetUpper()), new(y.V.GetUpper()));
+        return (new(Vector512.Create(first.V, third.V)), new(Vector512.Create(second.V, fourth.V)));
+
+        static (S, S) Interleaved<S>(S x, S y) where S : IWords<S> => S.Interleave(x, y);
     }
 
     // ---- Elementary functions: Elementary<P> in the precision of T ----

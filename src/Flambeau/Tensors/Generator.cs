@@ -1,3 +1,5 @@
+using Flambeau.Runtime;
+
 namespace Flambeau;
 
 /// <summary>
@@ -22,9 +24,14 @@ public sealed class Generator(ulong seed)
     /// <summary>Starts anew from a seed (PyTorch: <c>manual_seed</c>).</summary>
     public void ManualSeed(ulong value) => State = (value, 0);
 
-    /// <summary>The key and the counter of the next draw.</summary>
-    internal (ulong Seed, ulong Draw) Next()
+    /// <summary>The next draw, the first of <paramref name="count"/> that are taken.</summary>
+    internal Draw Next(int count = 1)
     {
-        lock (this) return (seed, _draws++);
+        lock (this)
+        {
+            var draw = new Draw(seed, _draws);
+            _draws += (ulong)count;
+            return draw;
+        }
     }
 }

@@ -16,7 +16,7 @@ public unsafe class EmittedLoopTests
     // the loop of a body over a row's elements
     static (LoopFunction Function, LoopOperand[] Operands) Compile(Func<Tensor[], Tensor> body, object attributes, int width, bool streams, params Tensor[] x)
     {
-        var program = Fused.Of(body, attributes, x, record: false).Forward!.Rows!;
+        var program = Fused.Of(body, attributes, null, x, record: false).Forward!.Rows!;
         var plan = LoopPlanner.Plan(program);
         var loop = plan.Steps.OfType<Loop>().First(l => l.Over == Extent.Full);
         using var _ = new LaneNode.Scope(true);

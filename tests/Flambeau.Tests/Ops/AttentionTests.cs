@@ -59,7 +59,7 @@ public class AttentionTests
     }
 
     // in double, by operators that have nothing to do with the kernel
-    static Tensor Truth(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal)
+    static Tensor Truth(Tensor q, Tensor k, Tensor v, Tensor? mask, bool causal, Func<Tensor, Tensor>? drop = null)
     {
         (q, k, v) = (q.To(DType.Float64), k.To(DType.Float64), v.To(DType.Float64));
         long group = q.Rank > 2 ? q.Shape[^3] / k.Shape[^3] : 1;
@@ -69,7 +69,8 @@ public class AttentionTests
         if (hidden is not null) scores = scores.MaskedFill(hidden, double.NegativeInfinity);
         else if (mask is not null) scores += mask.To(DType.Float64);
         var blind = scores.Eq(double.NegativeInfinity).All(-1, keepDim: true);
-        return scores.MaskedFill(blind, 0).Softmax(-1).MaskedFill(blind, 0).MatMul(v);
+        var weights = scores.MaskedFill(blind, 0).Softmax(-1).MaskedFill(blind, 0);
+        return (drop is null ? weights : drop(weights)).MatMul(v);
     }
 
     static double Distance(Tensor x, Tensor y) => (x.To(DType.Float64) - y.To(DType.Float64)).Abs().Max().Item();
@@ -138,6 +139,30 @@ public class AttentionTests
         for (int d = 0; d < valueSize; d++) result[d] *= reciprocal;
         return result;
     }
+
+    [Theory, MemberData(nameof(CasesAndWidths))]
+    public void A_weight_is_dropped_where_dropout_of_the_weights_would_drop_it(int which, int width) => AtWidth(width, () =>
+    {
+        const double p = 0.3;
+        var c = s_cases[which];
+        foreach (var type in new[] { DType.Float32, DType.Float64, DType.BFloat16 })
+        {
+            var x = new Operands(c, type, (ulong)(1 + which));
+            Generator source = new(77), other = new(77);
+            // the mask of the draw by another road: dropout of ones
+            var kept = Tensor.Ones([c.Batch, c.Heads, c.Queries, c.Keys], DType.Float64).Dropout(p, generator: other);
+            Tensor Dropped(Tensor q, Tensor k, Tensor v) => q.ScaledDotProductAttention(k, v, x.Mask, p, c.IsCausal, generator: source);
+            Tensor Law(Tensor q, Tensor k, Tensor v) => Truth(q, k, v, x.Mask, c.IsCausal, w => w * kept).To(type);
+            var (result, law) = (Dropped(x.Q, x.K, x.V), Law(x.Q, x.K, x.V));
+            Assert.Equal(other.State, source.State);
+            double tolerance = type switch { DType.Float64 => 1e-12, DType.Float32 => 1e-4, _ => 0.1 };
+            Assert.True(Distance(result, law) <= tolerance, $"{c} {type}: {Distance(result, law)}");
+            source.State = (77, 0);
+            Tensor[] found = Gradients(x.Q, x.K, x.V, Dropped, x.Gradient), expected = Gradients(x.Q, x.K, x.V, Law, x.Gradient);
+            for (int i = 0; i < 3; i++)
+                Assert.True(Distance(found[i], expected[i]) <= tolerance * Math.Max(1, expected[i].To(DType.Float64).Abs().Max().Item()), $"{c} {type}, gradient {i}: {Distance(found[i], expected[i])}");
+        }
+    });
 
     [Theory]
     [InlineData(512), InlineData(256), InlineData(128)]

@@ -63,7 +63,7 @@ internal sealed class EmittedLoop(Loop loop, RowValue[] values, double[] constan
         foreach (int v in loop.Loads) numbers[v] = numbers.Count;
         foreach (var instruction in loop.Code)
         {
-            key.Append('\n').Append(instruction is Instruction.Map map ? NumberOf(map.Op) : instruction is Instruction.Cast ? "c" : instruction is Instruction.OneHot ? "h" : "s").Append((char)('a' + (int)values[instruction.Result].Type));
+            key.Append('\n').Append(instruction is Instruction.Map map ? NumberOf(map.Op) : instruction is Instruction.Cast ? "c" : instruction is Instruction.OneHot ? "h" : instruction is Instruction.Draw ? "r" : "s").Append((char)('a' + (int)values[instruction.Result].Type));
             foreach (int v in instruction.Operands) Append(v);
             numbers[instruction.Result] = numbers.Count;
         }

@@ -6,7 +6,7 @@ namespace Flambeau.Compile.Emit;
 /// The lane algebra read as code: an operation makes a node. So the elementary functions, written once over lanes, are what emitted loops contain, operation by operation, and with the same bits.
 /// </summary>
 /// <typeparam name="P">The precision that the lanes compute in.</typeparam>
-internal readonly struct LaneCode<P>(LaneNode node) : ILanes<LaneCode<P>> where P : struct, IPrecision
+internal readonly struct LaneCode<P>(LaneNode node) : ILanes<LaneCode<P>>, IWords<LaneCode<P>> where P : struct, IPrecision
 {
     public readonly LaneNode Node = node;
 
@@ -70,6 +70,14 @@ internal readonly struct LaneCode<P>(LaneNode node) : ILanes<LaneCode<P>> where 
     public static LaneCode<P> FromIntegerBits(LaneCode<P> x) => Of(LaneOp.FromIntegerBits, x);
     public static LaneCode<P> Scale(LaneCode<P> x, LaneCode<P> n) => Of(LaneOp.Scale, x, n);
 
+    public static LaneCode<P> MultiplyHalves(LaneCode<P> x, LaneCode<P> y) => Of(LaneOp.MultiplyHalves, x, y);
+    public static LaneCode<P> Xor(LaneCode<P> x, LaneCode<P> y, LaneCode<P> z) => Of(LaneOp.XorWords, x, y, z);
+    public static LaneCode<P> UpperHalves(LaneCode<P> x) => Of(LaneOp.UpperHalves, x);
+    public static LaneCode<P> PairHalves(LaneCode<P> x, LaneCode<P> y) => Of(LaneOp.PairHalves, x, y);
+
+    // a vector is one or the other
+    public static (LaneCode<P> First, LaneCode<P> Second) Interleave(LaneCode<P> x, LaneCode<P> y) => (Of(LaneOp.Interleave, x, y), Of(LaneOp.Interleave, x, y));
+
     public static LaneCode<P> Rsqrt(LaneCode<P> x) => Elementary<P>.Rsqrt(x);
     public static LaneCode<P> Exp(LaneCode<P> x) => Elementary<P>.Exp(x);
     public static LaneCode<P> Exp2(LaneCode<P> x) => Elementary<P>.Exp2(x);
@@ -109,6 +117,7 @@ internal readonly struct LaneCode<P>(LaneNode node) : ILanes<LaneCode<P>> where 
     public static unsafe void Store(LaneCode<P> x, void* p) => throw NotCode();
     public static unsafe LaneCode<P> Broadcast(void* p) => throw NotCode();
     public static unsafe void StoreMask(LaneCode<P> mask, byte* p) => throw NotCode();
+    public static LaneCode<P> Blocks(ulong first) => throw NotCode();
     public static LaneCode<P> Integer(long value) => throw NotCode();
     public static LaneCode<P> ShiftLeft(LaneCode<P> x, LaneCode<P> n) => throw NotCode();
     public static LaneCode<P> ShiftRight(LaneCode<P> x, LaneCode<P> n) => throw NotCode();

@@ -14,6 +14,13 @@ internal enum LaneOp : byte
     Floor, Ceiling, Truncate, Round,
     AddBits, SubtractBits, ShiftLeftBits, ShiftRightBits, ShiftRightSignBits, GreaterBits, EqualBits,
     ToIntegerBits, FromIntegerBits, Scale,
+    /// <summary>A word of a schedule in memory in every lane: the payload is the word's number, below it the operand's in 8 bits.</summary>
+    ScheduleWord,
+    /// <summary>The numbers of the blocks that two vectors' elements come from, in words of 64 bits: the payload is the operand that is the row's first block. It and what is computed from it exists once for two vectors.</summary>
+    Blocks,
+    MultiplyHalves, XorWords, UpperHalves, PairHalves,
+    /// <summary>Of two vectors interleaved the first or the second, whichever the vector is: its own elements again.</summary>
+    Interleave,
 }
 
 /// <summary>An operation on vectors, applied to others. Equal nodes of one <see cref="Scope"/> are the same object.</summary>
@@ -32,7 +39,7 @@ internal sealed class LaneNode
     public double Value => BitConverter.Int64BitsToDouble(Payload);
 
     /// <summary>What the operation costs, in additions.</summary>
-    public int Weight => Op switch { LaneOp.Input or LaneOp.Constant or LaneOp.Bits => 0, LaneOp.Divide or LaneOp.Sqrt => 8, LaneOp.Min or LaneOp.Max or LaneOp.Scale => 6, _ => 1 };
+    public int Weight => Op switch { LaneOp.Input or LaneOp.Constant or LaneOp.Bits or LaneOp.ScheduleWord => 0, LaneOp.Divide or LaneOp.Sqrt => 8, LaneOp.Min or LaneOp.Max or LaneOp.Scale => 6, _ => 1 };
 
     public static LaneNode Of(LaneOp op, LaneNode[] args, long payload = 0)
     {

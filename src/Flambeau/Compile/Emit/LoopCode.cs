@@ -1,5 +1,6 @@
 using Flambeau.Compile.Loops;
 using Flambeau.Ops;
+using Flambeau.Runtime;
 using Flambeau.Scalars;
 
 namespace Flambeau.Compile.Emit;
@@ -19,6 +20,10 @@ internal enum Access : byte
     Stream,
     /// <summary>A vector where the loop stands is combined with another.</summary>
     Column,
+    /// <summary>Words that are each in every lane: what all blocks of a draw share.</summary>
+    Schedule,
+    /// <summary>No place but a number in its stead: the block of four elements that the row begins with.</summary>
+    Block,
     /// <summary>A row's elements are combined into one, in the fixed order of a reduction: in turn into 256 bytes of chains, which are joined at the row's end.</summary>
     Chains,
 }
@@ -33,7 +38,7 @@ internal sealed class LoopCode
 {
     readonly Dictionary<int, LaneNode> _values = [];
 
-    /// <summary>Loads, shared and broadcasts first, then stores, columns and chains.</summary>
+    /// <summary>Loads, shared and broadcasts first, then two a draw, stores, columns and chains.</summary>
     public required LoopOperand[] Operands { get; init; }
     /// <summary>Operand and node of everything written.</summary>
     public (int Operand, LaneNode Node)[] Writes { get; private set; } = [];
@@ -60,6 +65,9 @@ internal sealed class LoopCode
         _ => 1,
     });
 
+    /// <summary>The same of a uniform number.</summary>
+    public const int DrawWeight = 35;
+
     /// <summary>
     /// True if a number of the program is part of the code. Others come from memory: a row's length, or a rate that changes, must not compile a loop of its own.
     /// </summary>
@@ -69,6 +77,7 @@ internal sealed class LoopCode
     public static LoopOperand[] OperandsOf(Loop loop, RowValue[] values, bool streams) =>
     [
         .. loop.Loads.Select(v => new LoopOperand(AccessOf(values[v].Extent, loop.Over), values[v].Type)),
+        .. loop.Draws.SelectMany(_ => new LoopOperand[] { new(Access.Schedule, DType.Int32), new(Access.Block, DType.Int64) }),
         .. loop.Stores.Select(v => new LoopOperand(streams && Array.IndexOf(loop.Last, v) >= 0 ? Access.Stream : Access.Store, values[v].Type)),
         .. loop.FoldColumns.Select(f => new LoopOperand(Access.Column, values[f.Result].Type)),
         .. loop.FoldRows.Select(f => new LoopOperand(Access.Chains, values[f.Result].Type)),
@@ -88,9 +97,10 @@ internal sealed class LoopCode
     void Read<P>(Loop loop, RowValue[] values, double[] constants) where P : struct, IPrecision
     {
         for (int k = 0; k < loop.Loads.Length; k++) _values[loop.Loads[k]] = Narrow<P>.Decode(new(LaneNode.Input(k)), Operands[k].Type).Node;
-        foreach (var instruction in loop.Code) _values[instruction.Result] = Value<P>(instruction, values, constants).Node;
+        for (int k = 0; k < loop.Draws.Length; k++) _values[loop.Draws[k].Result] = Uniform<P>(loop.Loads.Length + 2 * k).Node;
+        foreach (var instruction in loop.Code) if (instruction is not Instruction.Draw) _values[instruction.Result] = Value<P>(instruction, values, constants).Node;
         var writes = new List<(int, LaneNode)>();
-        int operand = loop.Loads.Length;
+        int operand = loop.Loads.Length + 2 * loop.Draws.Length;
         foreach (int v in loop.Stores) writes.Add((operand, Narrow<P>.Encode(Of<P>(v, values, constants), Operands[operand++].Type).Node));
         foreach (var fold in loop.FoldColumns) writes.Add((operand, Combine<P>(fold.Op, new(LaneNode.Input(operand++)), Of<P>(fold.Operand, values, constants)).Node));
         var last = writes.ToList();
@@ -103,6 +113,20 @@ internal sealed class LoopCode
             last.Add((operand++, Combine<P>(fold.Op, chain, LaneCode<P>.Select(new(LaneNode.Input(Mask)), x, identity)).Node));
         }
         (Writes, LastWrites) = ([.. writes], [.. last]);
+    }
+
+    // operands: the schedule, and the row's first block
+    static LaneCode<P> Uniform<P>(int operand) where P : struct, IPrecision
+    {
+        var schedule = new ScheduleCode<P>(operand);
+        var blocks = PhiloxLanes<LaneCode<P>>.Begin(new(LaneNode.Of(LaneOp.Blocks, [], operand + 1)), schedule);
+        for (int round = 0; round < Philox.Rounds; round++) blocks = blocks.Round(schedule[2 * round], schedule[2 * round + 1]);
+        return PhiloxLanes<LaneCode<P>>.Uniform(blocks.Words.First);
+    }
+
+    readonly struct ScheduleCode<P>(int operand) : ISchedule<LaneCode<P>> where P : struct, IPrecision
+    {
+        public LaneCode<P> this[int word] => new(LaneNode.Of(LaneOp.ScheduleWord, [], (long)word << 8 | (uint)operand));
     }
 
     static LaneCode<P> Combine<P>(ReductionOp op, LaneCode<P> x, LaneCode<P> y) where P : struct, IPrecision => Expr.Read(op.Combination, [x, y]);

@@ -39,6 +39,7 @@ internal sealed unsafe class LoopEmitter
     readonly LocalBuilder[][] _chains;  // of operands: a local for each vector of chains
     readonly HashSet<LaneNode> _varying = [];
     readonly HashSet<LaneNode> _heldMasks = []; // masks that something else than a choice or another such mask reads
+    readonly HashSet<LaneNode> _ofTwo = []; // vectors: computed for both at once
     readonly Stack<LocalBuilder> _free = [];
 
     // of the vector that is being written
@@ -159,7 +160,7 @@ internal sealed unsafe class LoopEmitter
     {
         foreach (var node in InOrder(_code.LastWrites))
         {
-            if (_varying.Contains(node) || node.Op is LaneOp.Constant or LaneOp.Bits) continue;
+            if (_varying.Contains(node) || IsConstant(node)) continue;
             if (!_invariants.TryGetValue(node, out var local)) local = _il.DeclareLocal(_vector.Vector);
             if (node.Op == LaneOp.Input) Broadcast((int)node.Payload);
             else _vector.Emit(node, PushInvariant);
@@ -171,7 +172,7 @@ internal sealed unsafe class LoopEmitter
     void PushInvariant(LaneNode node)
     {
         if (_invariants.TryGetValue(node, out var local)) _il.Emit(OpCodes.Ldloc, local);
-        else _vector.Emit(node, PushInvariant);
+        else PushConstant(node);
     }
 
     void Broadcast(int k)
@@ -492,17 +493,21 @@ internal sealed unsafe class LoopEmitter
         foreach (var arg in args)
             if (_beside > 1 && IsConstant(arg) && !constants.ContainsKey(arg))
             {
-                _vector.Emit(arg, Push);
+                PushConstant(arg);
                 _il.Emit(OpCodes.Stloc, constants[arg] = Rent());
             }
-        for (int v = 0; v < _beside; v++)
+        int step = _ofTwo.Contains(node) ? 2 : 1;
+        for (int v = 0; v < _beside; v += step)
         {
             _part = first + v;
             if (node.Op == LaneOp.Input) Read((int)node.Payload);
+            else if (node.Op == LaneOp.Blocks) Blocks((int)node.Payload);
+            else if (node.Op == LaneOp.Interleave) _vector.Interleave(node, arg => PushPart(arg, v), second: v % 2 == 1);
             else _vector.Emit(node, PushHere);
             // the last use of an argument frees its place for the result
-            foreach (var arg in args.Distinct()) if (_held.TryGetValue(arg, out var held) && _uses[arg] == 0) _free.Push(held[v]);
+            foreach (var arg in args.Distinct()) if (_held.TryGetValue(arg, out var held) && _uses[arg] == 0 && IsLast(arg, v + step)) _free.Push(held[v]);
             _il.Emit(OpCodes.Stloc, results[v] = Rent());
+            if (step == 2 && v + 1 < _beside) results[v + 1] = results[v];
 
             void PushHere(LaneNode arg)
             {
@@ -515,6 +520,9 @@ internal sealed unsafe class LoopEmitter
         foreach (var constant in constants.Values) _free.Push(constant);
         _held[node] = results;
     }
+
+    // what two vectors share is needed until both are done
+    bool IsLast(LaneNode arg, int next) => !_ofTwo.Contains(arg) || next % 2 == 0 || next == _beside;
 
     void WriteAll(LaneNode node, int operand, int first)
     {
@@ -537,7 +545,7 @@ internal sealed unsafe class LoopEmitter
 
     void PushPart(LaneNode node, int v)
     {
-        if (IsConstant(node)) { _vector.Emit(node, Push); return; }
+        if (IsConstant(node)) { PushConstant(node); return; }
         if (_invariants.TryGetValue(node, out var invariant)) { _il.Emit(OpCodes.Ldloc, invariant); return; }
         if (_held.TryGetValue(node, out var held)) _il.Emit(OpCodes.Ldloc, held[v]);
         else Read((int)node.Payload); // a load with one use is part of that
@@ -545,7 +553,17 @@ internal sealed unsafe class LoopEmitter
 
     static void Push(LaneNode node) => throw new InvalidOperationException("constants have no arguments");
 
-    static bool IsConstant(LaneNode node) => node.Op is LaneOp.Constant or LaneOp.Bits;
+    static bool IsConstant(LaneNode node) => node.Op is LaneOp.Constant or LaneOp.Bits or LaneOp.ScheduleWord;
+
+    void PushConstant(LaneNode node)
+    {
+        if (node.Op != LaneOp.ScheduleWord) { _vector.Emit(node, Push); return; }
+        _il.Emit(OpCodes.Ldloc, _at[node.Payload & 0xFF]);
+        _il.Emit(OpCodes.Ldc_I4, (int)(node.Payload >> 8) * sizeof(uint));
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldind_R4);
+        _vector.Create(_element);
+    }
 
     LocalBuilder Rent() => _free.TryPop(out var free) ? free : _il.DeclareLocal(_vector.Vector);
 
@@ -666,6 +684,20 @@ internal sealed unsafe class LoopEmitter
         _vector.Add();
     }
 
+    // of this vector and the next
+    void Blocks(int k)
+    {
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        _il.Emit(OpCodes.Conv_U8);
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Ldc_I8, (long)_part * _vector.Count);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldc_I4_2);
+        _il.Emit(OpCodes.Shr);
+        _il.Emit(OpCodes.Add);
+        _vector.Blocks();
+    }
+
     void InsideRow()
     {
         _vector.Indices();
@@ -685,8 +717,9 @@ internal sealed unsafe class LoopEmitter
     bool Mark(LaneNode node)
     {
         if (_varying.Contains(node)) return true;
-        bool varies = node.Op == LaneOp.Input && (node.Payload >= _code.Mask || _code.Operands[node.Payload].Access != Access.Broadcast);
+        bool varies = node.Op == LaneOp.Blocks || node.Op == LaneOp.Input && (node.Payload >= _code.Mask || _code.Operands[node.Payload].Access != Access.Broadcast);
         foreach (var arg in node.Args) varies |= Mark(arg);
+        if (node.Op == LaneOp.Blocks || node.Op != LaneOp.Interleave && Array.Exists(node.Args, _ofTwo.Contains)) _ofTwo.Add(node);
         if (varies) _varying.Add(node);
         return varies;
     }

@@ -52,6 +52,10 @@ internal sealed class VectorCode
             case LaneOp.Select: Select(node, push); break;
             case LaneOp.Bound: Bound(node, push); break;
             case LaneOp.Scale: Scale(node, push); break;
+            case LaneOp.MultiplyHalves: MultiplyHalves(node, push); break;
+            case LaneOp.XorWords: XorWords(node, push); break;
+            case LaneOp.UpperHalves: Words(node.Args[0], push); MoveHalves("ShiftRightLogical"); FromWords(); break;
+            case LaneOp.PairHalves: PairHalves(node, push); break;
             case LaneOp.ToIntegerBits: push(node.Args[0]); ToIntegerBits(); FromInteger(); break;
             case LaneOp.FromIntegerBits: push(node.Args[0]); FromIntegerBits(); break;
             case LaneOp.AddBits or LaneOp.SubtractBits or LaneOp.GreaterBits or LaneOp.EqualBits: Bits(node, push); break;
@@ -260,6 +264,88 @@ internal sealed class VectorCode
         Call("Add", VectorOf(_integer), VectorOf(_integer));
         Shift("ShiftLeft", _integer, IsDouble ? 52 : 23);
         FromInteger();
+    }
+
+    // ---- words of 64 bits ----
+
+    // As the lanes do it, but without their methods: a loop has so many of these operations that the JIT would leave calls.
+
+    /// <summary>The number of a block on the stack becomes those of as many as there are words (<see cref="IWords{S}.Blocks"/>).</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2080", Justification = "The intrinsics' classes are those that the lanes use; where dynamic code is supported they are whole.")]
+    public void Blocks()
+    {
+        int words = Width / 64;
+        Create(typeof(ulong));
+        for (int i = 0; i < words; i++) _il.Emit(OpCodes.Ldc_I8, (long)(i % 2 * (words / 2) + i / 2));
+        _il.Emit(OpCodes.Call, _holder.GetMethod("Create", [.. Enumerable.Repeat(typeof(ulong), words)])!);
+        Call("Add", VectorOf(typeof(ulong)), VectorOf(typeof(ulong)));
+        FromWords();
+    }
+
+    /// <summary>Writes the first or the second of two vectors interleaved.</summary>
+    public void Interleave(LaneNode node, Action<LaneNode> push, bool second)
+    {
+        if (Products is not { } holder) { Fallback(node, push, second ? "Second" : "First"); return; }
+        foreach (var arg in node.Args) Words(arg, push);
+        _il.Emit(OpCodes.Call, Method(holder, second ? "UnpackHigh" : "UnpackLow", VectorOf(typeof(ulong)), VectorOf(typeof(ulong))));
+        FromWords();
+    }
+
+    void MultiplyHalves(LaneNode node, Action<LaneNode> push)
+    {
+        if (Products is not { } holder) { Fallback(node, push, "MultiplyHalves"); return; }
+        foreach (var arg in node.Args)
+        {
+            push(arg);
+            As(_element, typeof(uint));
+        }
+        _il.Emit(OpCodes.Call, Method(holder, "Multiply", VectorOf(typeof(uint)), VectorOf(typeof(uint))));
+        FromWords();
+    }
+
+    void XorWords(LaneNode node, Action<LaneNode> push)
+    {
+        foreach (var arg in node.Args)
+        {
+            Words(arg, push);
+            if (arg != node.Args[0]) Call("Xor", VectorOf(typeof(ulong)), VectorOf(typeof(ulong)));
+        }
+        FromWords();
+    }
+
+    void PairHalves(LaneNode node, Action<LaneNode> push)
+    {
+        Words(node.Args[0], push);
+        _il.Emit(OpCodes.Ldc_I8, (long)uint.MaxValue);
+        Create(typeof(ulong));
+        Call("BitwiseAnd", VectorOf(typeof(ulong)), VectorOf(typeof(ulong)));
+        Words(node.Args[1], push);
+        MoveHalves("ShiftLeft");
+        Call("BitwiseOr", VectorOf(typeof(ulong)), VectorOf(typeof(ulong)));
+        FromWords();
+    }
+
+    Type? Products => Width switch { 512 => Avx512F.IsSupported ? typeof(Avx512F) : null, 256 => Avx2.IsSupported ? typeof(Avx2) : null, _ => Sse2.IsSupported ? typeof(Sse2) : null };
+
+    void Words(LaneNode arg, Action<LaneNode> push)
+    {
+        push(arg);
+        As(_element, typeof(ulong));
+    }
+
+    void FromWords() => As(typeof(ulong), _element);
+
+    void MoveHalves(string name) => Shift(name, typeof(ulong), 32);
+
+    void Fallback(LaneNode node, Action<LaneNode> push, string name)
+    {
+        foreach (var arg in node.Args) push(arg);
+        _il.Emit(OpCodes.Call, (Width switch
+        {
+            512 => typeof(LaneWords<Vector512<float>, Lanes512<float>>).GetMethod(name),
+            256 => typeof(LaneWords<Vector256<float>, Lanes256<float>>).GetMethod(name),
+            _ => typeof(LaneWords<Vector128<float>, Lanes128<float>>).GetMethod(name),
+        })!);
     }
 
     LocalBuilder RentInteger() => _freeIntegers.TryPop(out var local) ? local : _il.DeclareLocal(VectorOf(_integer));

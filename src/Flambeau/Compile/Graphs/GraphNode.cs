@@ -14,6 +14,9 @@ internal abstract record Step
     /// <summary>An elementwise operator: operands and result are in its compute type (conditions in theirs), but a comparison's result, which is bool.</summary>
     public sealed record Map(ElementwiseOp Op, DType Compute) : Step;
 
+    /// <summary>Uniform numbers in [0, 1), float32 or float64, of the <paramref name="Index"/>-th draw that a run of the graph takes.</summary>
+    public sealed record Draw(int Index) : Step;
+
     /// <summary>The operand in the node's type.</summary>
     public sealed record Cast : Step;
 
@@ -81,6 +84,7 @@ internal sealed class GraphNode(int id, Step step, GraphNode[] operands, Shape s
             Step.Number(var value) => value.ToString("R", System.Globalization.CultureInfo.InvariantCulture),
             Step.Map(var op, _) => op.Name,
             Step.Fold(var op) => $"{op.Name}[{string.Join(", ", op.Dims)}]",
+            Step.Draw(var number) => $"Draw {number}",
             Step.Relabel => "Relabel",
             _ => step.GetType().Name,
         };

@@ -1,5 +1,6 @@
 using Flambeau.Compile.Loops;
 using Flambeau.Ops;
+using Flambeau.Runtime;
 
 namespace Flambeau.Compile.Graphs;
 
@@ -53,18 +54,18 @@ internal sealed class GraphProgram
     /// <summary>True if input <paramref name="index"/> is read.</summary>
     public bool Reads(int index) => Array.Exists(_order, n => _given.TryGetValue(n, out int given) && (given == index || n.Step is Step.Piece && _given[n.Operands[0]] == index));
 
-    /// <summary>The outputs for operands of the shapes and types that the graph was traced with.</summary>
-    public Tensor[] Run(Tensor[] x)
+    /// <summary>The outputs for operands of the shapes and types that the graph was traced with, and draws from <paramref name="first"/> on.</summary>
+    public Tensor[] Run(Tensor[] x, Draw first)
     {
         if (_pieces.Count > 0) x = [.. x, .. _pieces.Select(p => p.View.Run([x[p.Source]]))];
-        if (Settings.Fusion && Rows is { } rows) return RowRunner.Run(rows, x);
+        if (Settings.Fusion && Rows is { } rows) return RowRunner.Run(rows, x, first);
         using var _ = Autograd.NoGrad();
         var values = new Dictionary<GraphNode, Tensor>();
         var lastUse = new Dictionary<GraphNode, GraphNode>();
         foreach (var node in _order) foreach (var operand in node.Operands) lastUse[operand] = node;
         foreach (var node in _order)
         {
-            values[node] = _given.TryGetValue(node, out int index) ? x[index] : Compute(node, values);
+            values[node] = _given.TryGetValue(node, out int index) ? x[index] : Compute(node, values, first);
             if (_given.ContainsKey(node)) continue;
             foreach (var operand in node.Operands) if (lastUse[operand] == node && Array.IndexOf(_outputs, operand) < 0) values.Remove(operand);
         }
@@ -72,9 +73,10 @@ internal sealed class GraphProgram
         return Array.ConvertAll(_outputs, o => _given.ContainsKey(o) || o.Step is Step.Relabel or Step.Number ? values[o].Clone() : values[o]);
     }
 
-    static Tensor Compute(GraphNode node, Dictionary<GraphNode, Tensor> values) => node.Step switch
+    static Tensor Compute(GraphNode node, Dictionary<GraphNode, Tensor> values, Draw first) => node.Step switch
     {
         Step.Number(var value) => Tensor.Full(node.Shape, value, node.Type),
+        Step.Draw(var number) => new RandomOp(node.Shape, node.Type, first with { Number = first.Number + (ulong)number }, 0, 0).Run([]),
         Step.Map(var op, _) => op.Run(Array.ConvertAll(node.Operands, o => values[o])),
         Step.Fold(var op) => op.Run([values[node.Operands[0]]]),
         Step.Take => new GatherOp(node.Shape.Rank - 1).Run([values[node.Operands[0]], values[node.Operands[1]]]),

@@ -17,8 +17,12 @@ internal sealed class NotTraceableException(string reason) : Exception(reason);
 /// <summary>
 /// Records operators as nodes of a graph instead of running them. Equal nodes are one. The tape works on traced tensors as on any others, so the gradient of a traced function is more nodes of the same graph.
 /// </summary>
-internal sealed class Trace : Interpreter
+/// <param name="generator">What may be drawn from; null: nothing.</param>
+internal sealed class Trace(Generator? generator) : Interpreter
 {
+    [ThreadStatic] static Trace? t_open;
+
+
     /// <summary>What a traced tensor stands for one level below: nothing that may be read.</summary>
     internal static readonly Tensor Placeholder = Tensor.Empty(Shape.Scalar, DType.Float32);
 
@@ -29,6 +33,30 @@ internal sealed class Trace : Interpreter
     public override string Name => "a compiled composite";
 
     public IReadOnlyList<GraphNode> Nodes => _nodes;
+
+    /// <summary>The trace that a body runs under on this thread. Draws have no operands that would tell.</summary>
+    public static Trace? Open => t_open;
+
+    /// <summary>How many draws a run of the body takes.</summary>
+    public int Draws { get; private set; }
+
+    /// <summary>The body's result.</summary>
+    public Tensor Run(Func<Tensor[], Tensor> body, Tensor[] x)
+    {
+        var outer = t_open;
+        t_open = this;
+        try { return body(x); }
+        finally { t_open = outer; }
+    }
+
+    /// <summary>Uniform numbers of a draw.</summary>
+    public Tensor Draw(Shape shape, DType type, Generator from)
+    {
+        if (from != generator) throw new NotTraceableException("the body draws from a generator that the composite was not given");
+        int[] axes = [.. shape.Sizes.Select(size => size == 1 ? -1 : NewAxis())];
+        var drawn = Add(new Step.Draw(Draws++), [], shape, type == DType.Float64 ? type : DType.Float32, axes);
+        return Lift(Cast(drawn, type));
+    }
 
     /// <summary>A tensor that stands for input number <paramref name="index"/>.</summary>
     public Tensor Input(int index, Shape shape, DType type)

@@ -97,6 +97,7 @@ internal sealed class LoopPlanner
                 return Precision(from) is { } one && Precision(type) is { } two && (one == two || from == DType.Bool || type == DType.Bool) && type != DType.UInt8
                     ? from == DType.Bool ? Precision(type) : Precision(from) : null;
             case Instruction.OneHot: return _program.Columns <= 1 << 24 || type == DType.Float64 ? ComputedAs(type) : null; // numbers of columns are exact
+            case Instruction.Draw: return type == DType.Float32 && _program.Columns % 4 == 0 ? type : null; // a row begins with a block
             case Instruction.Spread: return Precision(type);
             default: return null;
         }
@@ -198,7 +199,7 @@ internal sealed class LoopPlanner
     int Cost(int value)
     {
         if (IsInMemory(value)) return _values[value].Extent is Extent.Full or Extent.Column ? 1 : 0;
-        int cost = _producer[value] is Instruction.Map map ? LoopCode.Weight(map.Op.Expression) : 1;
+        int cost = _producer[value] switch { Instruction.Map map => LoopCode.Weight(map.Op.Expression), Instruction.Draw => LoopCode.DrawWeight, _ => 1 };
         foreach (int operand in _producer[value]!.Operands) cost += Cost(operand);
         return cost;
     }

@@ -16,7 +16,10 @@ namespace Flambeau.Compile.Loops;
 internal sealed record Loop(Extent Over, DType Compute, Instruction[] Code, int[] Loads, int[] Stores, int[] Last, Instruction.FoldRow[] FoldRows, Instruction.FoldRows[] FoldColumns)
 {
     /// <summary>How many places in memory it works on.</summary>
-    public int OperandCount { get; } = Loads.Length + Stores.Length + FoldColumns.Length + FoldRows.Length;
+    public int OperandCount => Loads.Length + 2 * Draws.Length + Stores.Length + FoldColumns.Length + FoldRows.Length;
+
+    /// <summary>Those of <see cref="Code"/> that draw.</summary>
+    public Instruction.Draw[] Draws { get; } = [.. Code.OfType<Instruction.Draw>()];
 
     Emit.EmittedLoop? _emitted, _streaming;
 

@@ -41,6 +41,8 @@ internal abstract record Instruction(int Result, int[] Operands)
     public sealed record Spread(int Result, int Operand) : Instruction(Result, [Operand]);
     /// <summary>A copy of an input that varies over some of the rows' axes only.</summary>
     public sealed record Gather(int Result, int Input) : Instruction(Result, []);
+    /// <summary>Uniform numbers of the <paramref name="Number"/>-th of the draws that a run takes.</summary>
+    public sealed record Draw(int Result, int Number) : Instruction(Result, []);
     /// <summary>Of each row the element that a number names.</summary>
     public sealed record Take(int Result, int Operand, int Which) : Instruction(Result, [Operand, Which]);
     /// <summary>Zeros but for one element of each row.</summary>
@@ -81,6 +83,8 @@ internal sealed class RowProgram
     public required double[] Constants { get; init; }
     public required int Slots { get; init; }
     public required int RowSlots { get; init; }
+    /// <summary>How many draws a run takes.</summary>
+    public required int Draws { get; init; }
     /// <summary>How many columns all rows share: weights computed once, sums over rows.</summary>
     public required int SharedColumns { get; init; }
     /// <summary>How a block of rows goes through <see cref="Body"/>.</summary>
@@ -121,6 +125,7 @@ internal sealed class RowProgram
         Instruction.FoldRow f => f.Op.Name + " of the row",
         Instruction.FoldRows f => f.Op.Name + " over rows",
         Instruction.Gather g => $"Gather in{g.Input}",
+        Instruction.Draw d => $"Draw {d.Number}",
         _ => instruction.GetType().Name,
     }} {string.Join(", ", instruction.Operands.Select(v => Name(v, values)))} : {values[instruction.Result].Extent} {values[instruction.Result].Type.Name}";
 

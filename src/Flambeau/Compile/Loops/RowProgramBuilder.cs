@@ -60,6 +60,7 @@ internal sealed class RowProgramBuilder
             InputDims = [.. Enumerable.Range(0, _given.Values.Max() + 1).Select(_inputDims.GetValueOrDefault)],
             ResultDims = [.. Enumerable.Range(0, _results.Count).Select(r => DimsOf(_outputs[_places.FindIndex(p => p.Result == r)]))],
             Constants = [.. _constants], Slots = slots, RowSlots = _rowSlots, SharedColumns = _shared,
+            Draws = _code[1].OfType<Instruction.Draw>().Select(d => d.Number + 1).DefaultIfEmpty(0).Max(),
         };
     }
 
@@ -150,7 +151,7 @@ internal sealed class RowProgramBuilder
         foreach (var node in _nodes) if (!AllOrNone(node)) throw new NotTraceableException($"{node} varies over a part of a row's dimensions");
         if (_outputs.Count > _results.Count && !ColumnsAreWholeVectorsOfTheLastDimension()) throw new NotTraceableException("what stands side by side is no run of whole vectors of the last dimension");
         // one long row has no parallel form here
-        if (_rows == 0 && Product(_columns) > 32768) throw new NotTraceableException("one row of everything");
+        if (_rows == 0 && Product(_columns) > ReductionOp.RowChunk) throw new NotTraceableException("one row of everything");
     }
 
     // the last vector of a piece would else reach into the next one
@@ -159,7 +160,9 @@ internal sealed class RowProgramBuilder
 
     bool AllOrNone(GraphNode node) => (Mask(node) & _columns) == 0 || (Mask(node) & _columns) == _columns;
 
-    // pointwise: rows as short as is still efficient
+    const long LeastColumns = 32; // of rows that are worth while
+
+    // pointwise: rows as short as is still efficient, and more than one of them where one would be too long
     ulong LongestRow(Func<ulong, bool> suffix)
     {
         if (HasPieces) return 1UL << _order.Count - 1;
@@ -168,6 +171,7 @@ internal sealed class RowProgramBuilder
         {
             _columns = _all >> from << from;
             if (!suffix(_columns) || !_nodes.TrueForAll(AllOrNone)) continue;
+            if (Product(best) >= LeastColumns && Product(_columns) > ReductionOp.RowChunk) break;
             best = _columns;
             if (Product(best) >= 512) break;
         }
@@ -185,6 +189,11 @@ internal sealed class RowProgramBuilder
             case Step.Number(var value):
                 _constants.Add(value);
                 return Add(Extent.Number, node.Type, Place.Constant, _constants.Count - 1, Phase.Before);
+            case Step.Draw(var draw):
+                if (Mask(node) != _all) throw new NotTraceableException($"{node} is smaller than the rows together");
+                int drawn = Add(Extent.Full, node.Type, Phase.Rows);
+                _code[1].Add(new Instruction.Draw(drawn, draw));
+                return drawn;
             case Step.Relabel: return _valueOf[node.Operands[0]];
             case Step.Fold(var op): return Fold(node, op);
             case Step.Take:

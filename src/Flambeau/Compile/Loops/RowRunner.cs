@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Flambeau.Compile.Emit;
+using Flambeau.Kernels;
 using Flambeau.Ops;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
@@ -13,10 +14,11 @@ internal static unsafe class RowRunner
 {
     const int BlockBytes = 128 << 10; // what a block's values take: a share of the second-level cache
     const long ShortRow = 32;  // below this a row's fixed cost exceeds that of repeating what its elements share
+    const int BlockElements = 4;  // that one block of random words makes
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
-    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for.</summary>
-    public static Tensor[] Run(RowProgram program, Tensor[] inputs)
+    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on.</summary>
+    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first)
     {
         var read = new Tensor[inputs.Length];
         for (int i = 0; i < read.Length; i++) read[i] = !program.Reads[i] || ReadsInPlace(program, i, inputs[i]) ? inputs[i] : inputs[i].Packed(inputs[i].DType);
@@ -27,7 +29,7 @@ internal static unsafe class RowRunner
         long* steps = stackalloc long[Math.Max(1, axes * lines)];
         for (int i = 0; i < read.Length; i++) Steps(program.InputDims[i], read[i], steps + i * axes);
         for (int i = 0; i < program.Outputs.Length; i++) Steps(program.ResultDims[program.Outputs[i].Result], results[program.Outputs[i].Result], steps + (read.Length + i) * axes);
-        Pin(program, read, results, tensors, steps, 0);
+        Pin(program, read, results, first, tensors, steps, 0);
         return results;
     }
 
@@ -78,7 +80,7 @@ internal static unsafe class RowRunner
     }
 
     // pins managed storages one by one down the recursion, then runs
-    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] results, byte** tensors, long* steps, int k)
+    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] results, Draw first, byte** tensors, long* steps, int k)
     {
         if (k == inputs.Length + results.Length)
         {
@@ -88,31 +90,32 @@ internal static unsafe class RowRunner
                 var (result, start) = program.Outputs[i];
                 outputs[i] = tensors[inputs.Length + result] + start * results[result].DType.Size;
             }
-            Run(program, tensors, inputs.Length, outputs, steps);
+            Run(program, tensors, inputs.Length, outputs, first, steps);
             return;
         }
         var x = k < inputs.Length ? inputs[k] : results[k - inputs.Length];
         fixed (byte* p = x.Store!)
         {
             tensors[k] = p + x.Offset * x.DType.Size;
-            Pin(program, inputs, results, tensors, steps, k + 1);
+            Pin(program, inputs, results, first, tensors, steps, k + 1);
         }
         GC.KeepAlive(x);
     }
 
-    static void Run(RowProgram program, byte** inputs, int inputCount, byte** outputs, long* steps)
+    static void Run(RowProgram program, byte** inputs, int inputCount, byte** outputs, Draw first, long* steps)
     {
         var plan = program.Plan;
         long blocks = program.Blocks, perPart = Math.Max(1, PartElements / program.Columns);
         int parts = checked((int)(program.FoldsRows ? blocks : (program.Rows + perPart - 1) / perPart));
         var job = new Job
         {
-            Program = program, Plan = plan, Inputs = inputs, Outputs = outputs, InputCount = inputCount, Steps = steps, Parts = parts,
-            Shared = (byte*)Scratch.Rent(Scratch.Shared, program.SharedColumns * program.ColumnBytes + program.Constants.Length * 8),
+            Program = program, Plan = plan, Inputs = inputs, Outputs = outputs, InputCount = inputCount, Steps = steps, Parts = parts, First = first,
+            Shared = (byte*)Scratch.Rent(Scratch.Shared, program.SharedColumns * program.ColumnBytes + program.Constants.Length * 8 + program.Draws * Job.ScheduleBytes),
         };
         job.RunRows = job.RunLength();
         job.Streams = job.SuitsStreams();
         FillConstants(program, job.Constants);
+        for (int i = 0; i < program.Draws; i++) Philox.Schedule(job.DrawOf(i), (uint*)job.ScheduleOf(i));
         job.Whole(program.Before);
         if (Team.Pays(program.Rows * program.Columns * program.Body.Length)) Team.Run(parts, ref job);
         else for (int i = 0; i < parts; i++) job.Run(i);
@@ -144,7 +147,16 @@ internal static unsafe class RowRunner
         /// <summary>Blocks end at multiples of so many rows: between them each operand's rows are equally far apart.</summary>
         public long RunRows;
 
+        /// <summary>The first of the run's draws.</summary>
+        public Draw First;
+
+        public const int ScheduleBytes = Philox.ScheduleWords * sizeof(uint);
+
         public readonly byte* Constants => Shared + Program.SharedColumns * Program.ColumnBytes;
+
+        public readonly Draw DrawOf(int number) => First with { Number = First.Number + (ulong)number };
+
+        public readonly byte* ScheduleOf(int number) => Constants + Program.Constants.Length * 8 + number * ScheduleBytes;
 
         /// <summary>How many rows there are from one break to the next: the innermost axes along which every operand goes on as it began.</summary>
         public readonly long RunLength()
@@ -334,6 +346,7 @@ internal static unsafe class RowRunner
                 case Instruction.Cast cast: Cast(cast); break;
                 case Instruction.Spread spread: Spread(spread); break;
                 case Instruction.Gather gather: Gather(gather); break;
+                case Instruction.Draw draw: Draw(draw); break;
                 case Instruction.Take take: Take(take); break;
                 case Instruction.OneHot hot: OneHot(hot); break;
                 case Instruction.FoldRow fold: FoldRow(fold); break;
@@ -349,6 +362,11 @@ internal static unsafe class RowRunner
             {
                 if (step is not Loop loop) continue;
                 foreach (int v in loop.Loads) Bind(k++, v);
+                foreach (var draw in loop.Draws)
+                {
+                    Bind(k++, new(Job.ScheduleOf(draw.Number), 0), false);
+                    Bind(k++, new((byte*)(First * Job.Program.Columns / BlockElements), Job.Program.Columns / BlockElements), true);
+                }
                 foreach (int v in loop.Stores) Bind(k++, v);
                 foreach (var fold in loop.FoldColumns) Bind(k++, new(Job.Partial(fold, Part), 0), false);
                 foreach (var fold in loop.FoldRows) Bind(k++, fold.Result);
@@ -400,7 +418,8 @@ internal static unsafe class RowRunner
                     for (int k = 0; k < loop.OperandCount; k++)
                     {
                         var (access, type) = emitted.Operands[k];
-                        from[k] = access == Access.Chains ? results + ((k - folds) * chunks + chunk) * type.Size : at[k] + row * steps[k] + (access == Access.Broadcast ? 0 : chunk * ReductionOp.RowChunk * type.Size);
+                        long into = access switch { Access.Broadcast or Access.Schedule => 0, Access.Block => chunk * ReductionOp.RowChunk / BlockElements, _ => chunk * ReductionOp.RowChunk * type.Size };
+                        from[k] = access == Access.Chains ? results + ((k - folds) * chunks + chunk) * type.Size : at[k] + row * steps[k] + into;
                         if (access != Access.Broadcast || type != DType.Int64) continue;
                         shifted[k] = *(long*)from[k] - chunk * ReductionOp.RowChunk;
                         from[k] = (byte*)(shifted + k);
@@ -518,6 +537,14 @@ internal static unsafe class RowRunner
                 long offset = Job.PlaceOf(gather.Input, First + row);
                 Buffer.MemoryCopy(Job.Inputs[gather.Input] + offset * value.Type.Size, y, bytes, bytes);
             }
+        }
+
+        readonly void Draw(Instruction.Draw draw)
+        {
+            var to = Of(draw.Result);
+            long columns = Job.Program.Columns, together = IsOne(draw.Result, to) ? Count : 1;
+            for (long row = 0; row < Count; row += together)
+                UniformFill.Run(ValueOf(draw.Result).Type, to.Start + row * to.Step, (First + row) * columns, together * columns, Job.DrawOf(draw.Number));
         }
 
         readonly void Take(Instruction.Take take)

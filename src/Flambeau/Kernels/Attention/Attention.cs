@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Flambeau.Runtime;
 using Flambeau.Scalars;
 
 namespace Flambeau.Kernels;
@@ -53,12 +54,17 @@ internal unsafe struct AttentionOf<T> where T : unmanaged
     public Heads<T> Bias;
     /// <summary>Zero hides, where it is given.</summary>
     public Heads<byte> Allowed;
+    /// <summary>The probability that a weight is dropped, by the draw's number of its place among the weights [item, group, query, key].</summary>
+    public double Dropout;
+    public Draw Draw;
     /// <summary>log₂ Σ 2^score by item, group and query; null if nobody wants it.</summary>
     public T* LogSum;
     /// <summary>For the backward pass.</summary>
     public Heads<T> GradO, GradQ, GradK, GradV;
 
     public readonly bool IsMasked => Bias.At is not null || Allowed.At is not null;
+
+    public readonly bool IsDropped => Dropout > 0;
 
     /// <summary>How many keys a query sees, from the first on.</summary>
     public readonly long Seen(long query) => IsCausal ? Math.Min(Keys, query + 1) : Keys;

@@ -5,7 +5,7 @@ using Flambeau.Scalars;
 namespace Flambeau.Kernels;
 
 /// <summary>
-/// Backward, from the operands, the result and log₂ Σ 2^score. Keys are in the lanes: S and dP [query][key] come of Q · Kᵀ and dO · Vᵀ; P = 2^(S − L), dS = P (dP − D), D = Σ dO · O;
+/// Backward, from the operands, the result and log₂ Σ 2^score. Keys are in the lanes: S and dP [query][key] come of Q · Kᵀ and dO · Vᵀ; P = 2^(S − L), dS = P (dP − D), D = Σ dO · O, with dropout dP and the P of dV of what was kept;
 /// dVᵀ += dOᵀ · P and dKᵀ += Qᵀ · dS read dO and Q in place, and so does dQ += dS · K with K. A block of keys meets all queries before the next one begins.
 /// </summary>
 internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T, V> where T : unmanaged where V : struct where S : ILanes<S>
@@ -35,7 +35,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
     /// <summary>What a part computes in. By group: packed queries and gradients of the result, rows of dQ, D.</summary>
     readonly struct Memory
     {
-        public readonly T* Queries, GradO, GradQ, Delta, Keys, Values, GradK, GradV, Weights, Scores, Bias, KeyRows;
+        public readonly T* Queries, GradO, GradQ, Delta, Keys, Values, GradK, GradV, Weights, Scores, Bias, Uniform, KeyRows;
         /// <summary>Elements of a group.</summary>
         public readonly long QueriesPitch, GradOPitch, GradQPitch;
 
@@ -45,8 +45,8 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
             (QueriesPitch, GradOPitch, GradQPitch) = (padded * x.Size, padded * x.ValueSize, padded * RowOf(x));
             const int Tile = Attention.GradKeyBlock * Attention.GradQueryBlock;
             long keys = Attention.GradKeyBlock * RowOf(x), values = Attention.GradKeyBlock * (long)x.ValueSize;
-            long all = x.Groups * (QueriesPitch + GradOPitch + GradQPitch + padded) + 3 * keys + 2 * values + 2 * Tile + (x.IsMasked ? Attention.GradQueryBlock * Width : 0);
-            T* at = (T*)Scratch.Rent(Slot.A, (all + 12 * 16) * sizeof(T));
+            long all = x.Groups * (QueriesPitch + GradOPitch + GradQPitch + padded) + 3 * keys + 2 * values + 2 * Tile + ((x.IsMasked ? 1 : 0) + (x.IsDropped ? 1 : 0)) * Attention.GradQueryBlock * Width;
+            T* at = (T*)Scratch.Rent(Slot.A, (all + 13 * 16) * sizeof(T));
             Keys = Take(keys);
             Values = Take(values);
             GradK = Take(keys);
@@ -55,6 +55,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
             Scores = Take(Tile);
             KeyRows = Take(keys);
             Bias = Take(x.IsMasked ? Attention.GradQueryBlock * Width : 0);
+            Uniform = Take(x.IsDropped ? Attention.GradQueryBlock * Width : 0);
             Queries = Take(x.Groups * QueriesPitch);
             GradO = Take(x.Groups * GradOPitch);
             GradQ = Take(x.Groups * GradQPitch);
@@ -208,7 +209,14 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
             AttentionLanes<T, S>.AddBias(count, vectors, scores, Pitch, memory.Bias, width);
         }
         T* logSum = x.LogSum + (item * x.Groups + group) * x.Queries + i, delta = memory.Delta + group * x.Queries + i;
+        if (x.IsDropped)
+        {
+            AttentionDropout<T>.Numbers(x, item, group, i, j, count, w, memory.Uniform, width);
+            AttentionLanes<T, S>.Drop(count, vectors, gradients, Pitch, memory.Uniform, width, x.Dropout);
+        }
         AttentionLanes<T, S>.Gradients(count, vectors, scores, gradients, Pitch, logSum, delta, x.IsCausal ? i - j + 1 : width);
+        // the weights that met the values
+        if (x.IsDropped) AttentionLanes<T, S>.Drop(count, vectors, scores, Pitch, memory.Uniform, width, x.Dropout);
         Accumulate<M, T, V>.Rows(x.ValueSize, count, x.GradO.Of(x.Sizes, item, group) + i * x.GradO.Row, x.GradO.Column, x.GradO.Row, scores, Pitch, memory.GradV + offset * x.ValueSize, width, vectors, Into.Add);
         Accumulate<M, T, V>.Rows(x.Size, count, x.Q.Of(x.Sizes, item, group) + i * x.Q.Row, x.Q.Column, x.Q.Row, gradients, Pitch, memory.GradK + offset * x.Size, width, vectors, Into.Add);
     }

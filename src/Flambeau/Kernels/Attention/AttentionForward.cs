@@ -46,11 +46,11 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
     /// <summary>What a part computes in.</summary>
     readonly struct Memory
     {
-        public readonly T* Queries, Scores, Bias, Out, Largest, Sum, Factor, Keys;
+        public readonly T* Queries, Scores, Bias, Out, Largest, Sum, Factor, Keys, Uniform, Drawn;
 
         public Memory(in AttentionOf<T> x)
         {
-            long blocks = (x.Keys + Attention.KeyBlock - 1) / Attention.KeyBlock, tile = (x.Size + Attention.KeyBlock * (x.IsMasked ? 2 : 1) + x.ValueSize + 3) * (long)Width;
+            long blocks = (x.Keys + Attention.KeyBlock - 1) / Attention.KeyBlock, tile = (x.Size + Attention.KeyBlock * (1 + (x.IsMasked ? 1 : 0) + (x.IsDropped ? 2 : 0)) + x.ValueSize + 3) * (long)Width;
             T* at = (T*)Scratch.Rent(Slot.A, (tile + blocks * BlockPitch(x)) * sizeof(T));
             Queries = Take(x.Size);
             Scores = Take(Attention.KeyBlock);
@@ -59,6 +59,8 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
             Sum = Take(1);
             Factor = Take(1);
             Bias = Take(x.IsMasked ? Attention.KeyBlock : 0);
+            Uniform = Take(x.IsDropped ? Attention.KeyBlock : 0);
+            Drawn = Take(x.IsDropped ? Attention.KeyBlock : 0);
             Keys = at;
 
             T* Take(int rows)
@@ -113,6 +115,7 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
             bool rose = false;
             for (int q = 0; q < vectors * M.Lanes; q += M.Lanes)
                 rose |= AttentionLanes<T, S>.Weights(n, memory.Scores + q, width, memory.Largest + q, memory.Sum + q, memory.Factor + q);
+            if (x.IsDropped) Drop(x, memory, item, group, i, j, n, w, vectors);
             if (j > 0 && rose) AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
             Accumulate<M, T, V>.Rows(x.ValueSize, n, values + j * x.V.Row, x.V.Column, x.V.Row, memory.Scores, width, memory.Out, width, vectors, j == 0 ? Into.Store : Into.Add);
         }
@@ -140,6 +143,14 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
         if (x.IsCausal && j + n - 1 > i) AttentionLanes<T, S>.HideFromEarlier(n, vectors, memory.Scores, width, j - i);
     }
 
+    // queries' numbers lie along the keys: they are turned into the layout of the scores
+    static void Drop(in AttentionOf<T> x, in Memory memory, long item, int group, long i, long j, int n, int w, int vectors)
+    {
+        AttentionDropout<T>.Numbers(x, item, group, i, j, w, n, memory.Drawn, Attention.KeyBlock);
+        Packing.Pack<M, T, V>(memory.Drawn, Attention.KeyBlock, 1, w, n, memory.Uniform, Width);
+        AttentionLanes<T, S>.Drop(n, vectors, memory.Scores, Width, memory.Uniform, Width, x.Dropout);
+    }
+
     static void Mask(in AttentionOf<T> x, in Memory memory, long item, int group, long i, long j, int n, int w, int vectors)
     {
         AttentionMask<M, T, V>.Load(x, item, group, i, j, w, n, queriesInLanes: true, memory.Bias, Width);
@@ -155,6 +166,23 @@ internal static unsafe class Accumulate<M, T, V> where M : ILaneMath<T, V> where
     {
         for (int d = 0; d < rows; d += M.Rows)
             KernelTable<M, T, V>.Get(Math.Min(M.Rows, rows - d), vectors)(k, a + d * aRow, (nint)aRow, (nint)aStep, b, bStep, c + d * cRow, cRow, into);
+    }
+}
+
+/// <summary>The uniform numbers that decide which weights are dropped.</summary>
+internal static unsafe class AttentionDropout<T> where T : unmanaged
+{
+    /// <summary>Of <paramref name="queries"/> rows from query i on and <paramref name="keys"/> columns from key j on, row by row.</summary>
+    public static void Numbers(in AttentionOf<T> x, long item, int group, long i, long j, int queries, int keys, T* to, nint pitch)
+    {
+        long first = ((item * x.Groups + group) * x.Queries + i) * x.Keys + j;
+        for (int q = 0; q < queries; q++, first += x.Keys, to += pitch)
+        {
+            // float32 numbers in any case; widened from the last one back, each before its place is overwritten
+            UniformFill.Run(DType.Float32, (byte*)to, first, keys, x.Draw);
+            if (typeof(T) == typeof(double))
+                for (int k = keys - 1; k >= 0; k--) ((double*)to)[k] = ((float*)to)[k];
+        }
     }
 }
 

@@ -137,6 +137,16 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             }
     }
 
+    /// <summary>x becomes 0 where a uniform number is below p, else x ÷ (1 − p).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Drop(int rows, int vectors, T* x, nint pitch, T* uniform, nint uniformPitch, double p)
+    {
+        S threshold = S.Constant((float)p), scale = S.Constant(1 / (1 - p)), zero = S.Constant(0);
+        for (int r = 0; r < rows; r++, x += pitch, uniform += uniformPitch)
+            for (int q = 0; q < vectors * S.Count; q += S.Count)
+                S.Store(S.Select(S.Load(uniform + q) < threshold, zero, S.Load(x + q) * scale), x + q);
+    }
+
     /// <summary>
     /// Row r is a query and its lanes are keys: scores become weights P = 2^(score − L), and gradients of the weights become those of the scores, P (dP − D).
     /// Lanes from <paramref name="seen"/> + r on are hidden.

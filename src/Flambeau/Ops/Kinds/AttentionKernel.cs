@@ -1,5 +1,6 @@
 using Flambeau.Diagnostics;
 using Flambeau.Kernels;
+using Flambeau.Runtime;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
 
@@ -8,13 +9,14 @@ namespace Flambeau.Ops;
 /// <summary>
 /// Attention by <see cref="Attention"/>'s kernels: memory linear in the number of tokens, forward and backward. Operands q, k, v and perhaps a mask that is held fixed. Half precision computes in float32.
 /// </summary>
-internal sealed class AttentionKernel(bool isCausal, double scale) : ICompositeKernel
+internal sealed class AttentionKernel(bool isCausal, double scale, double dropout) : ICompositeKernel
 {
     public bool SavesResult => true;
 
     public bool HasPullback => true;
 
-    public bool HasOwnBits => true;
+    // under a transform each draws as the body would
+    public bool HasOwnBits => dropout == 0;
 
     /// <summary>True if the kernels know such operands: of one floating type, keys and values of as many heads, and none empty. Batch dims that broadcast are expanded.</summary>
     public static bool Suits(ref Tensor q, ref Tensor k, ref Tensor v, Tensor? mask)
@@ -46,11 +48,11 @@ internal sealed class AttentionKernel(bool isCausal, double scale) : ICompositeK
         return shape.Equals(x.Shape) ? x : x.Expand(shape);
     }
 
-    public Tensor[] Run(Tensor[] x, bool record) => x[0].DType == DType.Float64 ? Forward<double>(x, record) : Forward<float>(x, record);
+    public Tensor[] Run(Tensor[] x, Draw first, bool record) => x[0].DType == DType.Float64 ? Forward<double>(x, first, record) : Forward<float>(x, first, record);
 
-    public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Tensor g)
+    public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Draw first, Tensor g)
     {
-        var gradients = x[0].DType == DType.Float64 ? Backward<double>(x, y!, statistics[0], g) : Backward<float>(x, y!, statistics[0], g);
+        var gradients = x[0].DType == DType.Float64 ? Backward<double>(x, y!, statistics[0], first, g) : Backward<float>(x, y!, statistics[0], first, g);
         for (int i = 0; i < gradients.Length; i++)
             if (node.Needs(i)) node.Give(i, gradients[i].To(x[i].DType));
     }
@@ -68,7 +70,7 @@ internal sealed class AttentionKernel(bool isCausal, double scale) : ICompositeK
         return rank == 2 ? y.Squeeze(1) : y;
     }
 
-    unsafe Tensor[] Forward<T>(Tensor[] x, bool record) where T : unmanaged
+    unsafe Tensor[] Forward<T>(Tensor[] x, Draw first, bool record) where T : unmanaged
     {
         var compute = DTypes.Of<T>();
         Tensor q = Wide(x[0], compute), k = Wide(x[1], compute), v = Wide(x[2], compute);
@@ -80,6 +82,7 @@ internal sealed class AttentionKernel(bool isCausal, double scale) : ICompositeK
         {
             var task = Task(q, (T*)atQ, k, (T*)atK, v, (T*)atV, y, (T*)atY, mask, atMask);
             task.LogSum = sums is null ? null : (T*)atSums;
+            (task.Dropout, task.Draw) = (dropout, first);
             Attention.Forward(ref task);
             Spend(task, 1, compute, [.. x, y]);
         }
@@ -87,7 +90,7 @@ internal sealed class AttentionKernel(bool isCausal, double scale) : ICompositeK
         return sums is null ? [result] : [result, sums];
     }
 
-    unsafe Tensor[] Backward<T>(Tensor[] x, Tensor y, Tensor sums, Tensor g) where T : unmanaged
+    unsafe Tensor[] Backward<T>(Tensor[] x, Tensor y, Tensor sums, Draw first, Tensor g) where T : unmanaged
     {
         var compute = DTypes.Of<T>();
         Tensor q = Wide(x[0], compute), k = Wide(x[1], compute), v = Wide(x[2], compute), o = Wide(y, compute), gO = Wide(g, compute);
@@ -98,6 +101,7 @@ internal sealed class AttentionKernel(bool isCausal, double scale) : ICompositeK
         {
             var task = Task(q, (T*)atQ, k, (T*)atK, v, (T*)atV, o, (T*)atO, mask, atMask);
             task.LogSum = (T*)atSums + sums.Offset;
+            (task.Dropout, task.Draw) = (dropout, first);
             task.GradO = OfQueries(gO, (T*)atGO, task.Groups);
             task.GradQ = OfQueries(gQ, (T*)atGQ, task.Groups);
             task.GradK = OfKeys(gK, (T*)atGK);

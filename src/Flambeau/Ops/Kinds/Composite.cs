@@ -1,5 +1,6 @@
 using Flambeau.Compile;
 using Flambeau.Compile.Graphs;
+using Flambeau.Runtime;
 using Flambeau.Transforms;
 
 namespace Flambeau.Ops;
@@ -13,22 +14,38 @@ namespace Flambeau.Ops;
 /// </code></example>
 public static class Composite
 {
-    const int MostOperands = 30; // a node of the tape names what it saves by bits
+    internal const int MostOperands = 30; // a node of the tape names what it saves by bits
 
     /// <summary>Applies <paramref name="body"/> to tensors. <see cref="FuseAttribute"/> writes this for a method.</summary>
     /// <param name="name">The composite's name in errors and profiles.</param>
     /// <param name="body">Computes a tensor of its own from those given, and from nothing else that changes but the attributes. It is traced once for each set of shapes, types and attributes.</param>
     /// <param name="attributes">Everything else that the body uses (dims, flags, constants), as a value with equality: a number, a tuple, a record.</param>
     /// <param name="x">The operands.</param>
-    public static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x)
+    public static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, params Tensor[] x) => Run(name, body, attributes, null, x);
+
+    /// <summary>
+    /// As the form without a generator, for a body that draws: its random numbers are made inside the pass, backward again from seed, draw and element, and never stored. Without it such a body runs operator by operator.
+    /// </summary>
+    /// <param name="name">The composite's name in errors and profiles.</param>
+    /// <param name="body">As in the other form; it may draw from <paramref name="generator"/> too.</param>
+    /// <param name="attributes">Everything else that the body uses.</param>
+    /// <param name="generator">What the body draws from: another each time if need be, since the compiled pass takes its state as operands. Null is <see cref="Generator.Default"/>.</param>
+    /// <param name="x">The operands.</param>
+    /// <example><code>
+    /// Tensor Residual(Tensor x, Tensor h, Generator? source) => Composite.Apply("Residual", t => t[0] + t[1].Dropout(0.1, generator: source), 0, source, x, h);
+    /// </code></example>
+    public static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, Generator? generator, params Tensor[] x) => Run(name, body, attributes, generator ?? Generator.Default, x);
+
+    static Tensor Run(string name, Func<Tensor[], Tensor> body, object attributes, Generator? generator, Tensor[] x)
     {
         if (x.Length is 0 or > MostOperands || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
         using var _ = Diagnostics.Recording.Operator(name, x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
-        var fused = Fused.Of(body, attributes, x, record);
+        var fused = Fused.Of(body, attributes, generator, x, record);
         t_explained?.Add($"{name}\n{fused}");
         if (fused.Forward is null) return body(x);
-        return record && fused.IsDifferentiable ? new CompositeOp(name, body, fused, null, x.Length).Record(x) : fused.Run(x, false)[0];
+        var first = fused.Draws > 0 ? RandomOp.NextOf(name, generator!, fused.Draws) : default;
+        return record && fused.IsDifferentiable ? new CompositeOp(name, body, fused, fused.Draws > 0 ? generator : null, first, x.Length).Record(x) : fused.Run(x, first, false)[0];
     }
 
     /// <summary>What becomes of each composite that <paramref name="run"/> applies, as text: its graph, its passes over rows forward and backward, and why one of them is missing.</summary>
@@ -52,10 +69,12 @@ public static class Composite
     {
         if (CompositeOp.IsAgain) return body(x);
         // unless a kernel has bits of its own, tensors of a transform are differentiated by whoever is in charge of them
-        if (Interpreter.InCharge(x) is not null) return kernel is { HasOwnBits: true } ? new CompositeOp(name, body, kernel, null, x.Length).Apply(x) : body(x);
+        if (Interpreter.InCharge(x) is not null) return kernel is { HasOwnBits: true } ? new CompositeOp(name, body, kernel, null, default, x.Length).Apply(x) : body(x);
         using var _ = Diagnostics.Recording.Operator(name, x);
         bool record = GradMode.Enabled && Array.Exists(x, t => t.RequiresGrad);
-        return record ? new CompositeOp(name, body, kernel, generator, x.Length).Record(x) : kernel is null ? body(x) : kernel.Run(x, false)[0];
+        // a kernel takes one draw, a body takes its own
+        var first = generator is null ? default : kernel is null ? new(generator.State.Seed, generator.State.Draws) : RandomOp.NextOf(name, generator);
+        return record ? new CompositeOp(name, body, kernel, generator, first, x.Length).Record(x) : kernel is null ? body(x) : kernel.Run(x, first, false)[0];
     }
 }
 
@@ -65,14 +84,17 @@ internal interface ICompositeKernel
     /// <summary>True if the backward pass reads the result.</summary>
     bool SavesResult { get; }
 
-    /// <summary>The result, and, to be recorded, what the backward pass needs besides.</summary>
-    Tensor[] Run(Tensor[] x, bool record);
+    /// <summary>The operands that gradients of any order depend on, as bits.</summary>
+    uint SavedOperands => uint.MaxValue;
+
+    /// <summary>The result, and, to be recorded, what the backward pass needs besides. Draws are taken from <paramref name="first"/> on.</summary>
+    Tensor[] Run(Tensor[] x, Draw first, bool record);
 
     /// <summary>True if <see cref="Pullback"/> can be called.</summary>
     bool HasPullback { get; }
 
-    /// <summary>Gives the gradients of the operands that need one. <paramref name="y"/> is given if it was saved.</summary>
-    void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Tensor g);
+    /// <summary>Gives the gradients of the operands that need one. <paramref name="y"/> is given if it was saved, of the operands those that were have their values.</summary>
+    void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Draw first, Tensor g);
 
     /// <summary>True if the body has other bits: then the kernel runs under transforms too, and <see cref="Batch"/> can be called.</summary>
     bool HasOwnBits => false;
@@ -81,12 +103,11 @@ internal interface ICompositeKernel
     Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size) => throw new NotSupportedException("the body runs under a transform");
 }
 
-/// <summary>One application of a composite on the tape.</summary>
-internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICompositeKernel? kernel, Generator? generator, int operands) : Op
+/// <summary>One application of a composite on the tape. <paramref name="first"/> is the first draw that it took of <paramref name="generator"/>, if it took any.</summary>
+internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICompositeKernel? kernel, Generator? generator, Draw first, int operands) : Op
 {
     [ThreadStatic] static bool t_again;
 
-    readonly (ulong, ulong) _state = generator?.State ?? default;
     Saved[] _statistics = [];
     bool _byKernel;
 
@@ -96,13 +117,18 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICom
     public override string Name => name;
 
     // gradients of gradients start from the operands
-    public override uint SavesFor(int operand) => (1u << operands) - 1 | (kernel?.SavesResult == true ? Output : 0);
+    public override uint SavesFor(int operand) => Kept | (kernel?.SavesResult == true ? Output : 0);
+
+    uint Kept => (1u << operands) - 1 & (kernel?.SavedOperands ?? uint.MaxValue);
+
+    // where nothing depends on an operand's values any do
+    Tensor OperandOf(Node node, int i) => (Kept >> i & 1) != 0 ? node.Input(i) : Tensor.Zeros(Shape.Scalar, node.InputTypes[i]).Expand(node.InputShapes[i]);
 
     /// <summary>Runs and, since an operand wants a gradient, goes on the tape.</summary>
     public Tensor Record(Tensor[] x)
     {
         if (kernel is null) return Tape.Record(this, x, Run(x));
-        var results = kernel.Run(x, true);
+        var results = kernel.Run(x, first, true);
         _byKernel = kernel.HasPullback;
         var y = Tape.Record(this, x, results[0]);
         if (y.Meta?.Node is not { } node) return y;
@@ -118,7 +144,7 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICom
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
         using var _ = Autograd.NoGrad();
-        return kernel is null ? body(x.ToArray()) : kernel.Run(x.ToArray(), false)[0];
+        return kernel is null ? body(x.ToArray()) : kernel.Run(x.ToArray(), first, false)[0];
     }
 
     public override void Released()
@@ -136,17 +162,17 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICom
     void PullThrough(ICompositeKernel kernel, Node node, Tensor g)
     {
         var x = new Tensor[operands];
-        for (int i = 0; i < operands; i++) x[i] = node.Input(i);
+        for (int i = 0; i < operands; i++) x[i] = OperandOf(node, i);
         var y = kernel.SavesResult ? node.Output() : null;
         var statistics = new Tensor[_statistics.Length];
         for (int i = 0; i < statistics.Length; i++) statistics[i] = _statistics[i].Unpack(node, "row statistics");
-        kernel.Pullback(node, x, y, statistics, g);
+        kernel.Pullback(node, x, y, statistics, first, g);
     }
 
     void PullAgain(Node node, Tensor g)
     {
         var x = new Tensor[operands];
-        for (int i = 0; i < x.Length; i++) x[i] = node.Needs(i) ? Own(node.Input(i)) : node.Input(i);
+        for (int i = 0; i < x.Length; i++) x[i] = node.Needs(i) ? Own(OperandOf(node, i)) : OperandOf(node, i);
         var wanted = Array.FindAll(x, t => t.RequiresGrad);
         Bound(wanted, true);
         var gradients = Autograd.Grad([Again(x)], wanted, [g], createGraph: GradMode.Enabled, allowUnused: true);
@@ -156,7 +182,7 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICom
     }
 
     // One tensor may be several operands: each gets a place of its own on the tape. Where gradients are to be differentiated it stays connected to what it was computed from,
-    static Tensor Own(Tensor x) => GradMode.Enabled ? new ViewAsOp(x.Shape).Apply(x) : x.Detached().RequiresGrad_();
+    static Tensor Own(Tensor x) => GradMode.Enabled && x.RequiresGrad ? new ViewAsOp(x.Shape).Apply(x) : x.Detached().RequiresGrad_();
 
     // but the pass through the body ends there: the one that asked for it is still on its way
     static void Bound(Tensor[] operands, bool ends)
@@ -167,7 +193,7 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICom
     Tensor Again(Tensor[] x)
     {
         var later = generator?.State ?? default;
-        if (generator is not null) generator.State = _state;
+        if (generator is not null) generator.State = (first.Seed, first.Number);
         t_again = true;
         try
         {
