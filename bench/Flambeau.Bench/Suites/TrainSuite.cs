@@ -37,7 +37,8 @@ internal sealed class TrainSuite : ISuite
         }),
     };
 
-    private static Action Warm(Training training)
+    /// <summary>Steps that the just-in-time compiler is done with.</summary>
+    public static Action Warm(Training training)
     {
         var clock = Stopwatch.StartNew();
         while (clock.Elapsed.TotalSeconds < 4) training.Step();
