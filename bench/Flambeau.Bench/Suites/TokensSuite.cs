@@ -27,7 +27,7 @@ internal sealed class TokensSuite : ISuite
         foreach (var part in parts)
             foreach (var backward in part.Directions) yield return Measured(part, backward);
         yield return new("sum of parts + backward", Unit.Milliseconds) { Limit = Total(_limits, step), Ours = () => _ => step.Sum(_times.GetValueOrDefault) };
-        yield return new("whole step", Unit.Milliseconds) { Limit = Total(_limits, step), Ours = Case.Timed(() => TrainSuite.Warm(Training.Gpt())), Peer = Case.Torch("train.gpt") };
+        yield return new("whole step", Unit.Milliseconds) { Limit = Total(_limits, step), Ours = Case.Timed(() => Case.Warm(Training.Gpt().Step, TrainSuite.Seconds)), Peer = Case.Torch("train.gpt") };
         yield return Measured(Clip(options), backward: false);
     }
 
@@ -42,7 +42,7 @@ internal sealed class TokensSuite : ISuite
         /// <summary>Without and with its gradient, where it has one.</summary>
         public bool[] Directions { get; init; } = [false, true];
 
-        public string Title(bool backward) => $"{(Count > 1 ? $"{Count} " : "")}{Name}{(backward ? " + backward" : "")}";
+        public string Title(bool backward) => $"{(Count > 1 ? $"{Count} × " : "")}{Name}{(backward ? " + backward" : "")}";
     }
 
     private Case Measured(Part part, bool backward)
@@ -53,7 +53,7 @@ internal sealed class TokensSuite : ISuite
             Limit = () => Unit.Milliseconds.Of(_limits[title] = part.Count * part.Limit(backward), 1),
             Ours = () =>
             {
-                var action = part.Prepare(backward);
+                var action = Case.Warm(part.Prepare(backward));
                 return seconds => _times[title] = part.Count * Timing.Of(action, seconds).Median;
             },
             Peer = peer is null ? null : question => part.Count * peer(question),
