@@ -8,7 +8,7 @@ namespace Flambeau.Bench;
 /// </summary>
 internal static class Charts
 {
-    private const int Width = 760, Left = 268, Right = 104, Top = 62, Line = 18, Bottom = 12;
+    private const int Width = 760, Left = 290, Right = 104, Top = 62, Line = 18, Bottom = 12;
 
     private const string Style = """
         <style>
@@ -66,7 +66,7 @@ internal static class Charts
         var value = axis.Value(row)!.Value;
         double from = X(axis, axis.Origin), to = X(axis, value), baseline = y + 13;
         var ahead = value >= 1 || axis.Origin == 0;
-        Text(svg, Left - 10, baseline, row.DType == "float32" ? row.Case : $"{row.Case}, {row.DType}", "end");
+        Text(svg, Left - 10, baseline, row.DType switch { "float32" => row.Case, "bfloat16" => $"{row.Case}, bf16", var other => $"{row.Case}, {other}" }, "end");
         svg.Append(Invariant($"<rect class=\"{(ahead ? "ahead" : "behind")}\" x=\"{Math.Min(from, to):F1}\" y=\"{y + 3}\" width=\"{Math.Abs(to - from):F1}\" height=\"{Line - 6}\"/>\n"));
         // beside the bar, on the side away from the origin
         Text(svg, ahead ? to + 4 : to - 4, baseline, value.ToString(axis.Origin == 0 ? "0 %" : "0.00", CultureInfo.InvariantCulture), ahead ? "" : "end");
