@@ -30,6 +30,8 @@ internal sealed class Request
     public bool Flag(string name, bool otherwise = false) => Find(name) is { } field ? field.GetBoolean() : otherwise;
     public string Text(string name, string otherwise) => Find(name) is { } field ? field.GetString()! : otherwise;
 
+    public long[] Sizes(string name, params long[] otherwise) => Find(name) is { } field ? [.. field.EnumerateArray().Select(size => size.GetInt64())] : otherwise;
+
     /// <summary>Times an action for the time asked; the reply is in nanoseconds, each call counting as several operations if so said.</summary>
     public JsonObject Time(Action action, int operations = 1)
     {

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Flambeau.Bench;
 
 /// <summary>One thing measured on both sides.</summary>
@@ -22,9 +24,18 @@ internal sealed record Case(string Name, Unit Unit)
     /// <summary>Our side as an action to time: prepares it, and gives the action.</summary>
     public static Func<Func<double, double>> Timed(Func<Action> prepare) => () =>
     {
-        var action = prepare();
+        var action = Warm(prepare());
         return seconds => Timing.Of(action, seconds).Median;
     };
+
+    /// <summary>Runs an action until the just-in-time compiler, which takes a core of its own, is done with it.</summary>
+    public static Action Warm(Action action, double seconds = 0.5)
+    {
+        var start = Stopwatch.GetTimestamp();
+        do action();
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
+        return action;
+    }
 
     /// <summary>The peer's side as one of its cases, with the fields of <paramref name="parameters"/> in the request.</summary>
     public static Func<PeerQuestion, double> Torch(string @case, object? parameters = null) =>

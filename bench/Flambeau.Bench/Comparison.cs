@@ -7,21 +7,22 @@ internal static class Comparison
     {
         var peers = StartPeers(options);
         if (!options.Json) Console.WriteLine(Row.Header);
-        var errors = 0;
+        var rows = new List<Row>();
         try
         {
             foreach (var @case in suite.Cases(options).Where(c => c.Name.Contains(options.Filter, StringComparison.OrdinalIgnoreCase)))
                 foreach (var row in Attempt(suite.Name, @case, peers, options))
                 {
                     Console.WriteLine(options.Json ? row.ToJson() : row.ToString());
-                    if (row.Error is not null) errors++;
+                    rows.Add(row);
                 }
         }
         finally
         {
             foreach (var peer in peers) peer.Dispose();
         }
-        return errors == 0 ? 0 : 1;
+        if (options.Chart is { } chart) File.WriteAllText(chart, Charts.Draw(rows));
+        return rows.Exists(row => row.Error is not null) ? 1 : 0;
     }
 
     private static TorchProcess[] StartPeers(Options options)

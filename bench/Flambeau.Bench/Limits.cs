@@ -7,14 +7,14 @@ using System.Runtime.Intrinsics;
 namespace Flambeau.Bench;
 
 /// <summary>
-/// What this machine can do at best, measured now: fused multiply-adds that never leave the registers, and plain reading and copying of memory far larger than the caches.
+/// What this machine can do at best, measured now: fused multiply-adds that never leave the registers, and reading, copying and adding memory.
 /// Bandwidths are the fastest of several tries, since a shared machine only ever makes them slower; multiply-adds are the median of tries.
 /// </summary>
 internal static unsafe class Limits
 {
     const int Tries = 15;
     const double Least = 0.6; // seconds
-    const long Bytes = 128L << 20;
+    const long Many = 256L << 20; // bytes
 
     /// <summary>GFLOP/s of float32 fused multiply-adds (two operations each) in <paramref name="threads"/> threads.</summary>
     public static double FmaFloat32(int threads) => Flops(threads, Vector512.IsHardwareAccelerated ? new Chains(&Float512, 16) : Vector256.IsHardwareAccelerated ? new Chains(&Float256, 8) : new Chains(&Float128, 4));
@@ -22,11 +22,14 @@ internal static unsafe class Limits
     /// <summary>GFLOP/s of float64 fused multiply-adds.</summary>
     public static double FmaFloat64(int threads) => Flops(threads, Vector512.IsHardwareAccelerated ? new Chains(&Double512, 8) : Vector256.IsHardwareAccelerated ? new Chains(&Double256, 4) : new Chains(&Double128, 2));
 
-    /// <summary>GB/s of reading memory.</summary>
-    public static double ReadBandwidth(int threads) => Bandwidth(threads, 1, &ReadPart);
+    /// <summary>GB/s of reading so many bytes again and again; by default more than any cache holds.</summary>
+    public static double ReadBandwidth(int threads, long bytes = Many) => Bandwidth(threads, 1, bytes, &ReadPart);
 
-    /// <summary>GB/s of copying memory with streaming stores; read and written bytes both count.</summary>
-    public static double CopyBandwidth(int threads) => Bandwidth(threads, 2, &CopyPart);
+    /// <summary>GB/s of copying; read and written bytes both count.</summary>
+    public static double CopyBandwidth(int threads, long bytes = Many) => Math.Max(Bandwidth(threads, 2, bytes, &CopyPart<Streamed>), Bandwidth(threads, 2, bytes, &CopyPart<Kept>));
+
+    /// <summary>GB/s of x + s · y into a third array; the bytes of all three count (McCalpin 1995, "STREAM": triad).</summary>
+    public static double TriadBandwidth(int threads, long bytes = Many) => Math.Max(Bandwidth(threads, 3, bytes, &TriadPart<Streamed>), Bandwidth(threads, 3, bytes, &TriadPart<Kept>));
 
     const int Steps = 200_000, Count = 12;
 
@@ -67,21 +70,50 @@ internal static unsafe class Limits
 
     struct Memory
     {
-        public byte* From, To;
+        public byte* From, Beside, To;
         /// <summary>Bytes of one part, whole pages.</summary>
         public long Size;
     }
 
-    static double Bandwidth(int threads, int passes, delegate*<int, void*, void> body)
+    static double Bandwidth(int threads, int arrays, long bytes, delegate*<int, void*, void> body)
     {
         int parts = 16 * threads;
-        var memory = new Memory { From = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), To = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096), Size = Bytes / parts & ~4095L };
-        NativeMemory.Fill(memory.From, (nuint)Bytes, 1);
-        NativeMemory.Fill(memory.To, (nuint)Bytes, 1);
+        long size = Math.Max(Page, bytes / arrays / parts & -Page);
+        var memory = new Memory { From = Pages(parts * size), Beside = Pages(parts * size), To = Pages(parts * size), Size = size };
         double best = Sorted(threads, parts, body, &memory)[0];
         NativeMemory.AlignedFree(memory.From);
+        NativeMemory.AlignedFree(memory.Beside);
         NativeMemory.AlignedFree(memory.To);
-        return (double)passes * parts * memory.Size / best / 1e9;
+        return (double)arrays * parts * size / best / 1e9;
+    }
+
+    const long Page = 4096;
+
+    /// <summary>Memory that is written once, so that it is there; as a float each element is a tiny normal number.</summary>
+    static byte* Pages(long bytes)
+    {
+        byte* pages = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, (nuint)Page);
+        NativeMemory.Fill(pages, (nuint)bytes, 1);
+        return pages;
+    }
+
+    interface IStores
+    {
+        static abstract void Put<T>(Vector256<T> x, T* p) where T : unmanaged;
+    }
+
+    /// <summary>Past the caches: a line that is overwritten is not fetched first.</summary>
+    struct Streamed : IStores
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Put<T>(Vector256<T> x, T* p) where T : unmanaged => x.StoreAlignedNonTemporal(p);
+    }
+
+    /// <summary>Into the caches: better where they hold it all.</summary>
+    struct Kept : IStores
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Put<T>(Vector256<T> x, T* p) where T : unmanaged => x.StoreAligned(p);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -101,7 +133,7 @@ internal static unsafe class Limits
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void CopyPart(int part, void* state)
+    static void CopyPart<Stores>(int part, void* state) where Stores : IStores
     {
         var memory = (Memory*)state;
         long from = memory->Size * part;
@@ -109,8 +141,23 @@ internal static unsafe class Limits
         for (; p < end; p += 8, q += 8)
         {
             Vector256<long> a = Vector256.Load(p), b = Vector256.Load(p + 4);
-            Vector256.StoreAlignedNonTemporal(a, q);
-            Vector256.StoreAlignedNonTemporal(b, q + 4);
+            Stores.Put(a, q);
+            Stores.Put(b, q + 4);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void TriadPart<Stores>(int part, void* state) where Stores : IStores
+    {
+        var memory = (Memory*)state;
+        long from = memory->Size * part;
+        float* x = (float*)(memory->From + from), y = (float*)(memory->Beside + from), z = (float*)(memory->To + from), end = (float*)((byte*)x + memory->Size);
+        var factor = Vector256.Create(3f);
+        for (; x < end; x += 16, y += 16, z += 16)
+        {
+            Vector256<float> a = Vector256.Load(x) + factor * Vector256.Load(y), b = Vector256.Load(x + 8) + factor * Vector256.Load(y + 8);
+            Stores.Put(a, z);
+            Stores.Put(b, z + 8);
         }
     }
 

@@ -20,6 +20,9 @@ internal sealed record Unit(string Name, double Scale, bool IsRate)
     public static readonly Unit TokensPerSecond = new("tokens/s", 1e9, IsRate: true);
     public static readonly Unit StepsPerSecond = new("steps/s", 1e9, IsRate: true);
 
+    public static Unit Named(string name) =>
+        ((Unit[])[Nanoseconds, Microseconds, Milliseconds, Megabytes, GigaflopsPerSecond, GigabytesPerSecond, TokensPerSecond, StepsPerSecond]).Single(unit => unit.Name == name);
+
     public double Of(double raw, double work) => IsRate ? work * Scale / raw : raw * Scale;
 
     /// <summary>How many times better the first is than the second: above 1 it is ahead, whatever the unit.</summary>

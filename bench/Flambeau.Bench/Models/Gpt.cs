@@ -46,13 +46,16 @@ internal sealed class Gpt : Module<Tensor, Tensor>
             return x_BTC + Down.Call(Up.Call(Norm2.Call(x_BTC)).Gelu());
         }
 
-        private Tensor Attention(Tensor x_BTC)
+        private Tensor Attention(Tensor x_BTC) => Projection.Call(Attend(QKV.Call(x_BTC), heads));
+
+        /// <summary>Attention of queries, keys and values that lie side by side in [B, T, 3C] → [B, T, C].</summary>
+        public static Tensor Attend(Tensor qkv_BTE, int heads)
         {
-            var qkv = QKV.Call(x_BTC).Chunk(3, -1);
-            var y_BHTD = Split(qkv[0]).ScaledDotProductAttention(Split(qkv[1]), Split(qkv[2]), isCausal: true);
-            return Projection.Call(y_BHTD.Transpose(1, 2).Flatten(2));
+            var qkv = qkv_BTE.Chunk(3, -1);
+            var y_BHTD = Split(qkv[0], heads).ScaledDotProductAttention(Split(qkv[1], heads), Split(qkv[2], heads), isCausal: true);
+            return y_BHTD.Transpose(1, 2).Flatten(2);
         }
 
-        private Tensor Split(Tensor x) => x.Unflatten(-1, heads, width / heads).Transpose(1, 2);
+        private static Tensor Split(Tensor x, int heads) => x.Unflatten(-1, heads, x.Shape[^1] / heads).Transpose(1, 2);
     }
 }

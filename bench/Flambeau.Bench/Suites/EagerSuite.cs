@@ -2,27 +2,34 @@ using Flambeau.Bench.Models;
 
 namespace Flambeau.Bench.Suites;
 
-/// <summary>Single operators and a small model: what a call costs beside its arithmetic, and how fast memory streams through a kernel.</summary>
+/// <summary>Single small operators and a small model: what a call costs beside its arithmetic.</summary>
 internal sealed class EagerSuite : ISuite
 {
     private const int ChainLength = 32;
-    private const long RowLength = 1024; // of softmax and layer norm
 
     public string Name => "eager";
 
-    public IEnumerable<Case> Cases(Options options) => [.. Small(), .. MlpCases(), .. Streams(options)];
+    public IEnumerable<Case> Cases(Options options) => [.. Small(), .. MlpCases()];
 
     private static IEnumerable<Case> Small()
     {
         yield return new("add 4x4", Unit.Nanoseconds) { Ours = Tiny((x, y) => x.Add(y)), Peer = Case.Torch("eager.add_tiny") };
         yield return new("add 4x4, PyTorch out=", Unit.Nanoseconds) { Ours = Tiny((x, y) => x.Add(y)), Peer = Case.Torch("eager.add_tiny_out") };
         yield return new("add + backward", Unit.Nanoseconds) { Ours = AddBackward, Peer = Case.Torch("eager.add_backward") };
+        yield return new("softmax 4x1024", Unit.Nanoseconds) { Ours = Rows((x, _, _) => x.Softmax(-1)), Peer = Case.Torch("eager.softmax") };
+        yield return new("layer norm 4x1024", Unit.Nanoseconds) { Ours = Rows((x, w, b) => x.LayerNorm(1, w, b)), Peer = Case.Torch("eager.layer_norm") };
     }
 
     private static Func<Func<double, double>> Tiny(Func<Tensor, Tensor, Tensor> op) => Case.Timed(() =>
     {
         Tensor x = Tensor.Rand([4, 4]), y = Tensor.Rand([4, 4]);
         return () => op(x, y);
+    });
+
+    private static Func<Func<double, double>> Rows(Func<Tensor, Tensor, Tensor, Tensor> op) => Case.Timed(() =>
+    {
+        Tensor x = Tensor.RandN([4, 1024]), weight = Tensor.Ones(1024), bias = Tensor.Zeros(1024);
+        return () => op(x, weight, bias).Dispose();
     });
 
     /// <summary>A chain of 4×4 additions and its backward; the time is that of one link, forward and backward.</summary>
@@ -51,42 +58,4 @@ internal sealed class EagerSuite : ISuite
         var mlp = new Mlp([64, 128, 64, 10], batch: 64);
         return () => step(mlp);
     });
-
-    private static IEnumerable<Case> Streams(Options options) =>
-        from op in Operators
-        from size in (long[])[4096, 1 << 20, 32 << 20]
-        select new Case($"{op.Name} {(size < 1 << 20 ? "4,096" : $"{size >> 20}M")}", Unit.GigabytesPerSecond)
-        {
-            Work = 2.0 * size * sizeof(float),
-            Limit = size < 32 << 20 ? null : () => Limits.CopyBandwidth(options.Threads),
-            Ours = Case.Timed(() => op.Prepare(size)),
-            Peer = Case.Torch($"eager.{op.Peer}", new { size }),
-        };
-
-    private static (string Name, string Peer, Func<long, Action> Prepare)[] Operators =>
-    [
-        ("silu", "silu", Flat(x => x.Silu())),
-        ("gelu", "gelu", Flat(x => x.Gelu())),
-        ("exp", "exp", Flat(x => x.Exp())),
-        ("softmax", "softmax", Rows(x => x.Softmax(-1))),
-        ("layer norm", "layer_norm", LayerNorm),
-    ];
-
-    private static Func<long, Action> Flat(Func<Tensor, Tensor> op) => size =>
-    {
-        var x = Tensor.RandN([size]);
-        return () => op(x).Dispose();
-    };
-
-    private static Func<long, Action> Rows(Func<Tensor, Tensor> op) => size =>
-    {
-        var x = Tensor.RandN([size / RowLength, RowLength]);
-        return () => op(x).Dispose();
-    };
-
-    private static Action LayerNorm(long size)
-    {
-        Tensor x = Tensor.RandN([size / RowLength, RowLength]), weight = Tensor.Ones(RowLength), bias = Tensor.Zeros(RowLength);
-        return () => x.LayerNorm(1, weight, bias).Dispose();
-    }
 }

@@ -1,62 +1,96 @@
+using Flambeau.Ops;
+
 namespace Flambeau.Bench.Suites;
 
-/// <summary>Softmax, norms and cross entropy along rows, forward and with their gradients, in bytes that must move: operand and result, and backward operand, result's gradient and gradient.</summary>
+/// <summary>
+/// Softmax, norms and cross entropy along rows, and batch norm across them, forward and with their gradients, in bytes that must move: operand and result, and backward operand, result's gradient and gradient.
+/// </summary>
 internal sealed class RowsSuite : ISuite
 {
     public string Name => "rows";
 
     public IEnumerable<Case> Cases(Options options) =>
     [
-        .. from op in Operators from size in (long[][])[[4096, 384], [32768, 1024], [32768, 1000]] from backward in (bool[])[false, true] select Row(options, op, size[0], size[1], backward),
+        .. from op in Operators from shape in (long[][])[[4096, 384], [32768, 1024], [32768, 1000]] from backward in (bool[])[false, true] select Row(options, op, shape, backward),
+        .. from op in InHalfPrecision from shape in (long[][])[[4096, 384], [32768, 1024]] from backward in (bool[])[false, true] select Row(options, op, shape, backward, DType.BFloat16),
+        .. from backward in (bool[])[false, true] select Row(options, s_batchNorm, [64, 64, 32, 32], backward),
         CrossEntropy(options, false),
         CrossEntropy(options, true),
     ];
 
-    private static (string Name, string Peer, Func<Tensor, Tensor, Tensor, Tensor> Apply)[] Operators =>
-    [
-        ("softmax", "softmax", (x, _, _) => x.Softmax(-1)),
-        ("log-softmax", "log_softmax", (x, _, _) => x.LogSoftmax(-1)),
-        ("layer norm", "layer_norm", (x, w, b) => x.LayerNorm(1, w, b)),
-        ("RMS norm", "rms_norm", (x, w, _) => x.RmsNorm(w)),
-        ("dropout", "dropout", (x, _, _) => x.Dropout(0.1)),
-    ];
+    /// <param name="Apply">Of x, a weight and a bias.</param>
+    private sealed record Op(string Name, string Peer, Func<Tensor, Tensor, Tensor, Tensor> Apply);
 
-    private static Case Row(Options options, (string Name, string Peer, Func<Tensor, Tensor, Tensor, Tensor> Apply) op, long rows, long columns, bool backward) =>
-        new($"{op.Name} {rows}x{columns}{(backward ? " + backward" : "")}", Unit.GigabytesPerSecond)
-        {
-            Work = (backward ? 5.0 : 2.0) * rows * columns * sizeof(float),
-            Limit = rows * columns < 32 << 20 ? null : () => Limits.CopyBandwidth(options.Threads),
-            Ours = Case.Timed(() =>
-            {
-                Tensor x = Leaf(Tensor.RandN([rows, columns]), backward), w = Leaf(Tensor.Ones(columns), backward), b = Leaf(Tensor.Zeros(columns), backward), g = Tensor.RandN([rows, columns]);
-                return () =>
-                {
-                    using var y = op.Apply(x, w, b);
-                    if (!backward) return;
-                    y.Backward(g);
-                    foreach (var leaf in new[] { x, w, b }) { leaf.Grad?.Dispose(); leaf.Grad = null; }
-                };
-            }),
-            Peer = Case.Torch($"rows.{op.Peer}", new { rows, columns, backward }),
-        };
+    private static readonly Op
+        s_softmax = new("softmax", "softmax", (x, _, _) => x.Softmax(-1)), s_layerNorm = new("layer norm", "layer_norm", (x, w, b) => x.LayerNorm(1, w, b)),
+        s_rmsNorm = new("RMS norm", "rms_norm", (x, w, _) => x.RmsNorm(w)), s_batchNorm = new("batch norm", "batch_norm", BatchNorm);
 
-    private static Case CrossEntropy(Options options, bool backward) => new($"cross entropy 512x50304{(backward ? " + backward" : "")}", Unit.GigabytesPerSecond)
+    private static Op[] Operators => [s_softmax, new("log-softmax", "log_softmax", (x, _, _) => x.LogSoftmax(-1)), s_layerNorm, s_rmsNorm, new("dropout", "dropout", (x, _, _) => x.Dropout(0.1))];
+
+    private static Op[] InHalfPrecision => [s_softmax, s_layerNorm, s_rmsNorm];
+
+    /// <summary>As in training, over samples and places; written by hand, since there is no module for it.</summary>
+    private static Tensor BatchNorm(Tensor x, Tensor weight, Tensor bias) => Composite.Apply("BatchNorm", static t =>
     {
-        Work = (backward ? 3.0 : 1.0) * 512 * 50304 * sizeof(float),
-        Ours = Case.Timed(() =>
+        int[] others = [0, 2, 3];
+        var deviation = t[0] - t[0].Mean(others, keepDim: true);
+        return deviation * ((deviation * deviation).Mean(others, keepDim: true) + 1e-5).Rsqrt() * t[1].Reshape(-1, 1, 1) + t[2].Reshape(-1, 1, 1);
+    }, 0, x, weight, bias);
+
+    private static Case Row(Options options, Op op, long[] shape, bool backward, DType type = DType.Float32)
+    {
+        double bytes = (backward ? 5.0 : 2.0) * shape[1..].Aggregate((a, b) => a * b) * (type == DType.BFloat16 ? 2 : 4);
+        Action Prepare(long rows) => RowsSuite.Prepare(op, [rows, .. shape[1..]], type, backward);
+        return new($"{op.Name} {string.Join('x', shape)}{(backward ? " + backward" : "")}", Unit.GigabytesPerSecond)
         {
-            Tensor x = Leaf(Tensor.RandN([512, 50304]), backward), target = Tensor.RandInt(0, 50304, [512]);
-            return () =>
-            {
-                using var loss = x.CrossEntropy(target);
-                if (!backward) return;
-                loss.Backward();
-                x.Grad!.Dispose();
-                x.Grad = null;
-            };
-        }),
-        Peer = Case.Torch("rows.cross_entropy", new { rows = 512, columns = 50304, backward }),
-    };
+            DType = type.Name,
+            Work = bytes * shape[0],
+            Limit = new Roof(backward ? Traffic.Triad : Traffic.Copy, bytes, Prepare).Of(shape[0], options.Threads),
+            Ours = Case.Timed(() => Prepare(shape[0])),
+            Peer = Case.Torch($"rows.{op.Peer}", new { shape, backward }),
+        };
+    }
+
+    private static Action Prepare(Op op, long[] shape, DType type, bool backward)
+    {
+        // a weight a column of a matrix, or a channel of pictures
+        Tensor x = Leaf(Tensor.RandN(shape, type), backward), w = Leaf(Tensor.Ones([shape[1]], type), backward), b = Leaf(Tensor.Zeros([shape[1]], type), backward);
+        if (!backward) return () => op.Apply(x, w, b).Dispose();
+        var g = Tensor.RandN(shape, type);
+        return () =>
+        {
+            using var y = op.Apply(x, w, b);
+            y.Backward(g);
+            foreach (var leaf in new[] { x, w, b }) { leaf.Grad?.Dispose(); leaf.Grad = null; }
+        };
+    }
+
+    private static Case CrossEntropy(Options options, bool backward)
+    {
+        const long Rows = 512, Columns = 50304;
+        double bytes = (backward ? 3.0 : 1.0) * Columns * sizeof(float);
+        Action Prepare(long rows) => PrepareCrossEntropy(rows, Columns, backward);
+        return new($"cross entropy {Rows}x{Columns}{(backward ? " + backward" : "")}", Unit.GigabytesPerSecond)
+        {
+            Work = bytes * Rows,
+            Limit = new Roof(backward ? Traffic.Triad : Traffic.Read, bytes, Prepare).Of(Rows, options.Threads),
+            Ours = Case.Timed(() => Prepare(Rows)),
+            Peer = Case.Torch("rows.cross_entropy", new { rows = Rows, columns = Columns, backward }),
+        };
+    }
+
+    private static Action PrepareCrossEntropy(long rows, long columns, bool backward)
+    {
+        Tensor x = Leaf(Tensor.RandN([rows, columns]), backward), target = Tensor.RandInt(0, columns, [rows]);
+        return () =>
+        {
+            using var loss = x.CrossEntropy(target);
+            if (!backward) return;
+            loss.Backward();
+            x.Grad!.Dispose();
+            x.Grad = null;
+        };
+    }
 
     private static Tensor Leaf(Tensor x, bool requiresGrad) => requiresGrad ? x.RequiresGrad_() : x;
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Flambeau.Bench.Models;
 using Flambeau.Models.Language;
 using Flambeau.Models.Training;
@@ -8,6 +7,9 @@ namespace Flambeau.Bench.Suites;
 /// <summary>Whole training steps, in tokens a second, after some seconds of them: until then the just-in-time compiler takes a core of its own to improve what runs.</summary>
 internal sealed class TrainSuite : ISuite
 {
+    /// <summary>Before steps are timed.</summary>
+    public const double Seconds = 4;
+
     public string Name => "train";
 
     public IEnumerable<Case> Cases(Options options) =>
@@ -16,7 +18,7 @@ internal sealed class TrainSuite : ISuite
         new("GPT 6x384 step", Unit.TokensPerSecond)
         {
             Work = 16 * 256,
-            Ours = Case.Timed(() => Warm(Training.Gpt())),
+            Ours = Case.Timed(() => Case.Warm(Training.Gpt().Step, Seconds)),
             Peer = Case.Torch("train.gpt"),
         },
         Llama("Llama 6x384 step", TrainingOptions.Presets["gpt"]),
@@ -28,7 +30,7 @@ internal sealed class TrainSuite : ISuite
         Ours = Case.Timed(() =>
         {
             var model = new Llama(o.Model(o.Vocabulary, endOfText: 0));
-            return Warm(new Training(model, o.Batch, o.Context, o.Vocabulary, model.Loss));
+            return Case.Warm(new Training(model, o.Batch, o.Context, o.Vocabulary, model.Loss).Step, Seconds);
         }),
         Peer = Case.Torch("train.llama", new
         {
@@ -36,11 +38,4 @@ internal sealed class TrainSuite : ISuite
             context = o.Context, batch = o.Batch, vocabulary = o.Vocabulary, tied = true,
         }),
     };
-
-    private static Action Warm(Training training)
-    {
-        var clock = Stopwatch.StartNew();
-        while (clock.Elapsed.TotalSeconds < 4) training.Step();
-        return training.Step;
-    }
 }
