@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Flambeau.Ops;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
 
@@ -10,11 +9,11 @@ internal static unsafe class UniformFill
 {
     const int MostElements = 64; // of four vectors
 
-    /// <summary>Elements <paramref name="first"/> … of a draw, float32 or float64.</summary>
-    public static void Run(DType type, byte* y, long first, long count, Draw draw)
+    /// <summary>Elements <paramref name="first"/> … of a draw, float32 or float64, by vectors of <paramref name="width"/> bits.</summary>
+    public static void Run(DType type, byte* y, long first, long count, Draw draw, int width)
     {
         if (type == DType.Float64) Doubles((double*)y, first, count, draw);
-        else Singles((float*)y, first, count, draw);
+        else Singles((float*)y, first, count, draw, width);
     }
 
     // 53 bits
@@ -24,11 +23,11 @@ internal static unsafe class UniformFill
         for (long i = 0; i < count; i++) y[i] = (Philox.Long(draw, first + i) >> 11) * (1.0 / (1L << 53));
     }
 
-    static void Singles(float* y, long first, long count, Draw draw)
+    static void Singles(float* y, long first, long count, Draw draw, int width)
     {
         uint* schedule = stackalloc uint[Philox.ScheduleWords];
         Philox.Schedule(draw, schedule);
-        switch (Kernel.Width)
+        switch (width)
         {
             case 512: Singles<Lanes512<float>>(y, first, count, schedule); break;
             case 256: Singles<Lanes256<float>>(y, first, count, schedule); break;

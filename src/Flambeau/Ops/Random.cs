@@ -55,7 +55,7 @@ namespace Flambeau.Ops
             {
                 long start = (long)part * Chunk, end = Math.Min(Count, start + Chunk);
                 if (Range > 0) Integers((long*)Y, start, end);
-                else UniformFill.Run(Type, Y + start * Type.Size, start, end - start, Draw);
+                else UniformFill.Run(Type, Y + start * Type.Size, start, end - start, Draw, Kernel.Width);
             }
 
             // the high half of word · range: bias below range / 2^64

@@ -107,7 +107,7 @@ public unsafe class DropoutTests
             foreach (int count in new[] { 1, 2, 5, 31, 64, 130 })
             {
                 float[] y = new float[count + 1];
-                fixed (float* p = y) UniformFill.Run(DType.Float32, (byte*)p, first, count, draw);
+                fixed (float* p = y) UniformFill.Run(DType.Float32, (byte*)p, first, count, draw, Kernel.Width);
                 for (int i = 0; i < count; i++) Assert.Equal(Uniform(draw.Seed, draw.Number, first + i), y[i]);
                 Assert.Equal(0, y[count]);
             }

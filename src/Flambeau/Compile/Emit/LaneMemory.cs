@@ -4,7 +4,7 @@ using Flambeau.Scalars;
 
 namespace Flambeau.Compile.Emit;
 
-/// <summary>What emitted loops read and write in types narrower than their lanes. A width and a lane type each; emitted code calls them and the JIT inlines the vectors' ones.</summary>
+/// <summary>What emitted loops read and write otherwise than by an ordinary load or store of lanes: types narrower than these, and past the caches. A width and a lane type each; emitted code calls them and the JIT inlines the vectors' ones.</summary>
 internal static unsafe class LaneMemory
 {
     /// <summary>What addresses of streams are multiples of.</summary>

@@ -19,9 +19,9 @@ internal sealed class VectorCode
     // what is found by name below, kept when a program is trimmed
     [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Vector128)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Vector256)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Vector512))]
     [DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties, typeof(Vector128<>)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties, typeof(Vector256<>)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties, typeof(Vector512<>))]
-    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F.VL)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx))]
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F.VL)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx2))]
     [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Sse)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Sse2)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Sse41))]
-    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(LaneMemory))]
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(LaneMemory)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(LaneWords<,>))]
     public VectorCode(ILGenerator il, int width, Type element)
     {
         (_il, Width, _element) = (il, width, element);

@@ -226,6 +226,7 @@ internal static unsafe class RowRunner
         public readonly long StepOf(int operand) => Program.RowSizes.Length is > 0 and var axes ? Steps[operand * axes + axes - 1] : 0;
 
         /// <summary>Part <paramref name="part"/> of the rows, in blocks.</summary>
+        [SkipLocalsInit]
         public readonly void Run(int part)
         {
             var p = Program;
@@ -390,7 +391,6 @@ internal static unsafe class RowRunner
         }
 
         /// <summary>A compiled loop over the block.</summary>
-        [SkipLocalsInit]
         public readonly void Run(Loop loop, int operand)
         {
             byte** at = At + operand;
@@ -544,7 +544,7 @@ internal static unsafe class RowRunner
             var to = Of(draw.Result);
             long columns = Job.Program.Columns, together = IsOne(draw.Result, to) ? Count : 1;
             for (long row = 0; row < Count; row += together)
-                UniformFill.Run(ValueOf(draw.Result).Type, to.Start + row * to.Step, (First + row) * columns, together * columns, Job.DrawOf(draw.Number));
+                UniformFill.Run(ValueOf(draw.Result).Type, to.Start + row * to.Step, (First + row) * columns, together * columns, Job.DrawOf(draw.Number), Kernel.Width);
         }
 
         readonly void Take(Instruction.Take take)

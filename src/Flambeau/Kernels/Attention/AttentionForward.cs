@@ -179,7 +179,7 @@ internal static unsafe class AttentionDropout<T> where T : unmanaged
         for (int q = 0; q < queries; q++, first += x.Keys, to += pitch)
         {
             // float32 numbers in any case; widened from the last one back, each before its place is overwritten
-            UniformFill.Run(DType.Float32, (byte*)to, first, keys, x.Draw);
+            UniformFill.Run(DType.Float32, (byte*)to, first, keys, x.Draw, Gemm.Width);
             if (typeof(T) == typeof(double))
                 for (int k = keys - 1; k >= 0; k--) ((double*)to)[k] = ((float*)to)[k];
         }
