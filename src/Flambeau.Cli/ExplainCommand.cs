@@ -55,7 +55,7 @@ internal static class ExplainCommand
             string program = Environment.ProcessPath!, library = typeof(ExplainCommand).Assembly.Location;
             string[] own = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [library] : [];
             var start = new ProcessStartInfo(program, [.. own, "explain", name, "--assembly"]);
-            start.Environment["DOTNET_JitDisasm"] = "loop";
+            start.Environment["DOTNET_JitDisasm"] = "pass";
             start.Environment[Listing] = listing;
             using var process = Process.Start(start)!;
             process.WaitForExit();

@@ -26,7 +26,7 @@ public static class Settings
     } = System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported;
 
     /// <summary>How many loops were compiled in this process, and how long that took.</summary>
-    public static (long Loops, TimeSpan Time) Compiled => Compile.Emit.EmittedLoop.Compiled;
+    public static (long Loops, TimeSpan Time) Compiled => Compile.Emit.EmittedPass.Compiled;
 
     /// <summary>False runs composites (softmax, norms) operator by operator instead of in one pass over their rows: the same bits, slower. For comparing and for finding errors.</summary>
     public static bool Fusion { get; set; } = true;

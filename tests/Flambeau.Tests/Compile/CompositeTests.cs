@@ -483,10 +483,12 @@ public class CompiledLoopTests
     public void Thirty_shapes_of_a_composite_compile_no_more_loops_than_two()
     {
         static Tensor It(Tensor[] t) => Composite.Apply("it", t => (t[0] * t[1]).Sigmoid() * t[0].Mean(-1, true) + 0.3125, 7, t);
-        // what several rows share is read otherwise than what is a row's own
-        foreach (int rows in new[] { 1, 4 }) CompositeTests.Run(It, [Tensor.RandN([rows, 40]), Tensor.RandN([40])]);
+        // what several rows share is read otherwise than what is a row's own, and short rows go through one loop after the other
+        foreach (int rows in new[] { 1, 4 })
+            foreach (int columns in new[] { 40, 600 })
+                CompositeTests.Run(It, [Tensor.RandN([rows, columns]), Tensor.RandN([columns])]);
         long compiled = Settings.Compiled.Loops;
-        for (int k = 1; k <= 30; k++) CompositeTests.Run(It, [Tensor.RandN([k, 40 + 13 * k]), Tensor.RandN([40 + 13 * k])]);
+        for (int k = 1; k <= 30; k++) CompositeTests.Run(It, [Tensor.RandN([k, 40 + 31 * k]), Tensor.RandN([40 + 31 * k])]);
         Assert.Equal(compiled, Settings.Compiled.Loops);
     }
 }

@@ -13,14 +13,16 @@ public unsafe class EmittedLoopTests
 
     public static TheoryData<int, DType> WidthsAndTypes => [.. from w in new[] { 128, 256, 512 } from t in new[] { DType.Float32, DType.Float64, DType.BFloat16, DType.Float16 } select new TheoryDataRow<int, DType>(w, t)];
 
-    // the loop of a body over a row's elements
-    static (LoopFunction Function, LoopOperand[] Operands) Compile(Func<Tensor[], Tensor> body, object attributes, int width, bool streams, params Tensor[] x)
+    // the only loop of a body over a row's elements
+    static (PassFunction Function, LoopOperand[] Operands) Compile(Func<Tensor[], Tensor> body, object attributes, int width, bool streams, params Tensor[] x)
     {
         var program = Fused.Of(body, attributes, null, x, record: false).Forward!.Rows!;
         var plan = LoopPlanner.Plan(program);
-        var loop = plan.Steps.OfType<Loop>().First(l => l.Over == Extent.Full);
+        var pass = plan.Steps.OfType<Pass>().First(p => p.IsByRow);
+        var loop = Assert.Single(pass.Loops);
         using var _ = new LaneNode.Scope(true);
-        return (LoopEmitter.Compile(LoopCode.Of(loop, plan.Values, program.Constants, streams), width, loop.Compute == DType.Float64 ? typeof(double) : typeof(float)), LoopCode.OperandsOf(loop, plan.Values, streams));
+        var code = LoopCode.Of(loop, pass, plan.Values, program.Constants, streams);
+        return (PassEmitter.Compile([code], new bool[pass.Pointers.Length], width), code.Operands);
     }
 
     // memory between guards
@@ -42,7 +44,7 @@ public unsafe class EmittedLoopTests
         public bool IsIntact => !_all.AsSpan(0, _start).ContainsAnyExcept(Guard) && !_all.AsSpan(_start + _bytes).ContainsAnyExcept(Guard);
     }
 
-    static void Call(LoopFunction function, LoopOperand[] operands, Memory[] memory, long rows, long columns, string what)
+    static void Call(PassFunction function, LoopOperand[] operands, Memory[] memory, long rows, long columns, string what)
     {
         var scratch = new Memory(operands.Length * LoopEmitter.ChainBytes);
         byte** at = stackalloc byte*[operands.Length + 1];

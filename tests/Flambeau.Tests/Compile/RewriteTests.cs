@@ -61,7 +61,7 @@ public class RewriteTests
         Agrees("one less", t => Normed(t[0], 10), Full());
         Agrees("of another", t => (t[0] - t[1].Mean(-1, true)) * t[0].Sum(-1, true).Exp(), Full() * 0.1, Full());
         // one pass less over the row
-        int Passes(double count) => Backward($"deviations {count}", t => Normed(t[0], count), Full()).Count(l => l.Contains("loop over a row's elements"));
+        int Passes(double count) => Backward($"deviations {count}", t => Normed(t[0], count), Full()).Count(l => l.Contains("loop over its elements"));
         Assert.Equal((2, 3), (Passes(11), Passes(10)));
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Flambeau.Scalars;
 
 namespace Flambeau.Compile.Emit;
@@ -73,4 +74,8 @@ internal static unsafe class LaneMemory
     public static void StoreMask(Vector256<double> mask, byte* p) => Lanes256<double>.StoreMask(new(mask), p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreMask(Vector512<double> mask, byte* p) => Lanes512<double>.StoreMask(new(mask), p);
+
+    /// <summary>The line at <paramref name="p"/> comes into the first-level cache if it may be read; else nothing happens.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fetch(nint p) => Sse.Prefetch1((void*)p);
 }

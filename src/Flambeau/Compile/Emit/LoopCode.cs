@@ -16,7 +16,9 @@ internal enum Access : byte
     Broadcast,
     /// <summary>A vector is written where the loop stands.</summary>
     Store,
-    /// <summary>The same, past the caches: rows begin at multiples of <see cref="LaneMemory.StreamBytes"/>.</summary>
+    /// <summary>One element for the row.</summary>
+    Number,
+    /// <summary>A vector is written where the loop stands, past the caches: rows begin at multiples of <see cref="LaneMemory.StreamBytes"/>.</summary>
     Stream,
     /// <summary>A vector where the loop stands is combined with another.</summary>
     Column,
@@ -28,8 +30,8 @@ internal enum Access : byte
     Chains,
 }
 
-/// <summary>A place in memory that a loop works on.</summary>
-internal readonly record struct LoopOperand(Access Access, DType Type);
+/// <summary>A place in memory that a loop works on, and which of the pass's pointers leads there.</summary>
+internal readonly record struct LoopOperand(Access Access, DType Type, int Pointer);
 
 /// <summary>
 /// What a loop does, as lane operations: for each operand written, a node. Inputs are numbered as operands; <see cref="Mask"/> is one more, the lanes that are inside the row, and <see cref="Column"/> another, the elements' numbers.
@@ -44,6 +46,10 @@ internal sealed class LoopCode
     public (int Operand, LaneNode Node)[] Writes { get; private set; } = [];
     /// <summary>The same where a vector reaches beyond the row.</summary>
     public (int Operand, LaneNode Node)[] LastWrites { get; private set; } = [];
+    /// <summary>float or double: what the lanes hold.</summary>
+    public required Type Element { get; init; }
+    /// <summary>False if there is nothing but numbers: no loop.</summary>
+    public required bool HasVectors { get; init; }
     /// <summary>Of chains, by operand: what they begin with.</summary>
     public Dictionary<int, LaneNode> Identities { get; } = [];
     /// <summary>Of chains, by operand: how one, which the operand's number stands for, is joined with another, <see cref="Other"/>.</summary>
@@ -74,22 +80,28 @@ internal sealed class LoopCode
     public static bool IsImmediate(RowValue value, double[] constants) => value.Place == Place.Constant && Math.Abs(constants[value.Index]) is 0 or 0.5 or 1 or 2;
 
     /// <summary>The operands of <paramref name="loop"/> in the order of <see cref="Operands"/>; with <paramref name="streams"/> what it may write past the caches goes past them.</summary>
-    public static LoopOperand[] OperandsOf(Loop loop, RowValue[] values, bool streams) =>
-    [
-        .. loop.Loads.Select(v => new LoopOperand(AccessOf(values[v].Extent, loop.Over), values[v].Type)),
-        .. loop.Draws.SelectMany(_ => new LoopOperand[] { new(Access.Schedule, DType.Int32), new(Access.Block, DType.Int64) }),
-        .. loop.Stores.Select(v => new LoopOperand(streams && Array.IndexOf(loop.Last, v) >= 0 ? Access.Stream : Access.Store, values[v].Type)),
-        .. loop.FoldColumns.Select(f => new LoopOperand(Access.Column, values[f.Result].Type)),
-        .. loop.FoldRows.Select(f => new LoopOperand(Access.Chains, values[f.Result].Type)),
-    ];
+    public static LoopOperand[] OperandsOf(Loop loop, Pass pass, RowValue[] values, bool streams)
+    {
+        bool isNumbers = loop.Over == Extent.Row && pass.IsByRow;
+        IEnumerable<(Access Access, DType Type)> operands =
+        [
+            .. loop.Loads.Select(v => (isNumbers ? Access.Broadcast : AccessOf(values[v].Extent, loop.Over), values[v].Type)),
+            .. loop.Draws.SelectMany(_ => new[] { (Access.Schedule, DType.Int32), (Access.Block, DType.Int64) }),
+            .. loop.Stores.Select(v => (isNumbers ? Access.Number : streams && Array.IndexOf(loop.Last, v) >= 0 ? Access.Stream : Access.Store, values[v].Type)),
+            .. loop.FoldColumns.Select(f => (Access.Column, values[f.Result].Type)),
+            .. loop.FoldRows.Select(f => (Access.Chains, values[f.Result].Type)),
+        ];
+        return [.. operands.Zip(loop.Pointers, (o, p) => new LoopOperand(o.Access, o.Type, Array.IndexOf(pass.Pointers, p)))];
+    }
 
     static Access AccessOf(Extent extent, Extent over) => extent == over ? Access.Load : extent == Extent.Column ? Access.Shared : Access.Broadcast;
 
-    /// <summary>Reads <paramref name="loop"/> as lane operations, within a <see cref="LaneNode.Scope"/>.</summary>
-    public static LoopCode Of(Loop loop, RowValue[] values, double[] constants, bool streams)
+    /// <summary>Reads <paramref name="loop"/> of <paramref name="pass"/> as lane operations, within a <see cref="LaneNode.Scope"/>.</summary>
+    public static LoopCode Of(Loop loop, Pass pass, RowValue[] values, double[] constants, bool streams)
     {
-        var code = new LoopCode { Operands = OperandsOf(loop, values, streams) };
-        if (loop.Compute == DType.Float64) code.Read<Binary64>(loop, values, constants);
+        bool isDouble = loop.Compute == DType.Float64;
+        var code = new LoopCode { Operands = OperandsOf(loop, pass, values, streams), Element = isDouble ? typeof(double) : typeof(float), HasVectors = loop.Over == Extent.Full || !pass.IsByRow };
+        if (isDouble) code.Read<Binary64>(loop, values, constants);
         else code.Read<Binary32>(loop, values, constants);
         return code;
     }

@@ -7,22 +7,22 @@ using Flambeau.Ops;
 namespace Flambeau.Compile.Emit;
 
 /// <summary>
-/// Writes a <see cref="LoopCode"/> as IL:
+/// Writes a <see cref="LoopCode"/>, a row of it at a time, as IL:
 /// <code>
-/// for each row
-///     what does not vary along the row; chains begin with their identity
-///     for (i = 0; i + Unroll·V ≤ n; i += Unroll·V)   Unroll vectors, a few of them side by side
-///     for (; i &lt; n; i += V)                          a vector by itself; the last reaches into the next row, which is written later
-///     the chains are joined by halving: chain j with chain j + C/2, then j + C/4, …
+/// what does not vary along the row; chains begin with their identity
+/// for (i = 0; i + Unroll·V ≤ n; i += Unroll·V)   Unroll vectors, a few of them side by side
+/// for (; i &lt; n; i += V)                          a vector by itself; the last reaches into the next row, which is written later
+/// the chains are joined by halving: chain j with chain j + C/2, then j + C/4, …
 /// </code>
 /// Where no next row is there to reach into, and in what all rows share, the rest of the row is worked on in padded copies.
 /// A load that one operation uses is part of it; other values have a local, reused when it is free: the JIT gives up on methods with too many.
 /// </summary>
 internal sealed unsafe class LoopEmitter
 {
-    /// <summary>Bytes of an operand's chains, or of its padded copy: both are in the scratch memory that follows the operands.</summary>
+    /// <summary>Bytes of an operand's chains, or of its padded copy.</summary>
     public const int ChainBytes = ReductionOp.ChainBytes;
 
+    const int Line = 64; // bytes that come from memory together
     const int LightBody = 6; // additions of a body that leaves room for chains in registers
 
     readonly LoopCode _code;
@@ -32,12 +32,14 @@ internal sealed unsafe class LoopEmitter
     readonly int _unroll;               // vectors of the loop's body
     readonly bool _chainsInRegisters;
     readonly LocalBuilder[] _at;        // of operands: where the row begins
+    readonly LocalBuilder _pads;        // scratch memory of the pass
+    readonly int _firstPad;             // of this loop's operands
     readonly LocalBuilder[] _restAt;    // of operands: where it would begin if its rest, or the copy of that, followed
-    readonly LocalBuilder _i, _whole, _reach, _isInside, _pads; // elements that the body does; elements of whole vectors that cover the others; whether the row's rest is worked on in place
+    readonly LocalBuilder _i, _whole, _reach, _isInside; // elements that the body does; elements of whole vectors that cover the others; whether the row's rest is worked on in place
     readonly LocalBuilder _row, _pad, _j; // of a copy
     readonly Dictionary<LaneNode, LocalBuilder> _invariants = [];
     readonly LocalBuilder[][] _chains;  // of operands: a local for each vector of chains
-    readonly HashSet<LaneNode> _varying = [];
+    readonly HashSet<LaneNode> _marked = [], _varying = [];
     readonly HashSet<LaneNode> _heldMasks = []; // masks that something else than a choice or another such mask reads
     readonly HashSet<LaneNode> _ofTwo = []; // vectors: computed for both at once
     readonly Stack<LocalBuilder> _free = [];
@@ -49,13 +51,19 @@ internal sealed unsafe class LoopEmitter
     int _beside;        // how many go side by side
     bool _isRest;
 
-    LoopEmitter(LoopCode code, ILGenerator il, int width, Type element)
+    /// <param name="code">The loop.</param>
+    /// <param name="il">The function's code.</param>
+    /// <param name="width">Bits of its lanes.</param>
+    /// <param name="at">Of the pass's pointers: where the row begins.</param>
+    /// <param name="pads">Its scratch memory: <see cref="ChainBytes"/> for each operand of each loop.</param>
+    /// <param name="firstPad">How many operands the loops before have.</param>
+    public LoopEmitter(LoopCode code, ILGenerator il, int width, LocalBuilder[] at, LocalBuilder pads, int firstPad)
     {
-        (_code, _il, _element) = (code, il, element);
-        _vector = new(il, width, element);
-        _at = Array.ConvertAll(code.Operands, _ => il.DeclareLocal(typeof(byte*)));
+        (_code, _il, _element, _pads, _firstPad) = (code, il, code.Element, pads, firstPad);
+        _vector = new(il, width, code.Element);
+        _at = Array.ConvertAll(code.Operands, o => at[o.Pointer]);
         _restAt = Array.ConvertAll(code.Operands, _ => il.DeclareLocal(typeof(byte*)));
-        (_i, _whole, _reach, _isInside, _pads) = (il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(bool)), il.DeclareLocal(typeof(byte*)));
+        (_i, _whole, _reach, _isInside) = (il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(bool)));
         (_row, _pad, _j) = (il.DeclareLocal(typeof(byte*)), il.DeclareLocal(typeof(byte*)), il.DeclareLocal(typeof(long)));
         _chains = new LocalBuilder[code.Operands.Length][];
         foreach (var (_, node) in code.Writes.Concat(code.LastWrites)) Mark(node);
@@ -68,41 +76,29 @@ internal sealed unsafe class LoopEmitter
         _unroll = _chainsInRegisters ? vectors : _beside;
     }
 
-    /// <summary>Compiles the loop for lanes of <paramref name="width"/> bits.</summary>
-    [RequiresDynamicCode("Emits code.")]
-    public static LoopFunction Compile(LoopCode code, int width, Type element)
-    {
-        var method = new DynamicMethod("loop", null, [typeof(byte**), typeof(long*), typeof(long), typeof(long)], typeof(LoopEmitter).Module, skipVisibility: true) { InitLocals = false };
-        new LoopEmitter(code, method.GetILGenerator(), width, element).Write();
-        var function = method.CreateDelegate<LoopFunction>();
-        System.Runtime.CompilerServices.RuntimeHelpers.PrepareDelegate(function);
-        return function;
-    }
-
     int Step => _unroll * _vector.Count;
 
-    void Write()
+    /// <summary>About how many additions a vector takes.</summary>
+    public int Weight => Uses(_code.Writes).Keys.Sum(n => n.Weight);
+
+    public bool HasVectors => _code.HasVectors;
+
+    /// <summary>Asks for so many operands' next rows while this one is worked on: pointers there, and bytes an element.</summary>
+    public List<(LocalBuilder Next, int Size)> Fetches { get; } = [];
+
+    /// <summary>Before the first row.</summary>
+    public void Begin()
     {
-        Label row = _il.DefineLabel(), done = _il.DefineLabel();
-        for (int k = 0; k < _at.Length; k++) PointerTo(_at[k], k);
-        PointerTo(_pads, _at.Length);
+        if (!_code.HasVectors) return;
         MultipleOf(Step, 0, _whole);
         MultipleOf(_vector.Count, _vector.Count - 1, _reach);
         ForShared(fill: true);
-        _il.MarkLabel(row);
-        _il.Emit(OpCodes.Ldarg_2);
-        _il.Emit(OpCodes.Ldc_I8, 0L);
-        _il.Emit(OpCodes.Ble, done);
-        WriteRow();
-        for (int k = 0; k < _at.Length; k++) NextRow(k);
-        _il.Emit(OpCodes.Ldarg_2);
-        _il.Emit(OpCodes.Ldc_I8, 1L);
-        _il.Emit(OpCodes.Sub);
-        _il.Emit(OpCodes.Starg_S, (byte)2);
-        _il.Emit(OpCodes.Br, row);
-        _il.MarkLabel(done);
-        ForShared(fill: false);
-        _il.Emit(OpCodes.Ret);
+    }
+
+    /// <summary>After the last.</summary>
+    public void End()
+    {
+        if (_code.HasVectors) ForShared(fill: false);
     }
 
     // (the row's elements + more) cut to a multiple of a power of two
@@ -116,15 +112,39 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Stloc, local);
     }
 
-    void WriteRow()
+    /// <summary>One row.</summary>
+    public void WriteRow()
     {
         WriteInvariants();
+        if (_code.HasVectors) WriteVectors();
+        else foreach (var (operand, node) in _code.Writes) WriteNumber(operand, node);
+    }
+
+    // the same in all lanes
+    void WriteNumber(int k, LaneNode node)
+    {
+        int size = _code.Operands[k].Type.Size;
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        PushInvariant(node);
+        if (size == 8 || size == 4 && _element == typeof(float)) _vector.First();
+        else _vector.FirstBits();
+        if (size == 1)
+        {
+            _il.Emit(OpCodes.Ldc_I4_1); // of a mask
+            _il.Emit(OpCodes.And);
+        }
+        _il.Emit(size switch { 1 => OpCodes.Stind_I1, 2 => OpCodes.Stind_I2, 4 => OpCodes.Stind_R4, _ => OpCodes.Stind_R8 });
+    }
+
+    void WriteVectors()
+    {
         BeginChains();
         Label body = _il.DefineLabel(), test = _il.DefineLabel(), end = _il.DefineLabel();
         _il.Emit(OpCodes.Ldc_I8, 0L);
         _il.Emit(OpCodes.Stloc, _i);
         _il.Emit(OpCodes.Br, test);
         _il.MarkLabel(body);
+        foreach (var (next, size) in Fetches) Fetch(next, size);
         WriteVectors(_code.Writes, _unroll);
         Advance(Step);
         _il.MarkLabel(test);
@@ -137,6 +157,20 @@ internal sealed unsafe class LoopEmitter
         if (_chainsInRegisters) foreach (int k in _code.Identities.Keys) MoveChains(k, toMemory: false);
         _il.MarkLabel(end);
         JoinChains();
+    }
+
+    // the lines that the next row has where the loop stands
+    void Fetch(LocalBuilder next, int size)
+    {
+        for (int bytes = 0; bytes < Step * size; bytes += Line)
+        {
+            _il.Emit(OpCodes.Ldloc, next);
+            Elements(_i, size);
+            _il.Emit(OpCodes.Add);
+            _il.Emit(OpCodes.Ldc_I4, bytes);
+            _il.Emit(OpCodes.Add);
+            _il.Emit(OpCodes.Call, new Action<nint>(LaneMemory.Fetch).Method);
+        }
     }
 
     void Advance(int elements)
@@ -222,67 +256,49 @@ internal sealed unsafe class LoopEmitter
         }
     }
 
+    // by halving: chain j with chain j + C/2, then j + C/4, …; at last the lanes of one vector, all of them each time, since narrower vectors would take other registers than what the loops keep in theirs
     void JoinChains()
     {
         foreach (int k in _code.Identities.Keys)
         {
             if (!_chainsInRegisters) MoveChains(k, toMemory: false);
-            var vector = _vector;
             for (int half = _chains[k].Length / 2; half > 0; half /= 2)
-                for (int v = 0; v < half; v++)
-                {
-                    Join(vector, k, _chains[k][v], _chains[k][v + half]);
-                    _il.Emit(OpCodes.Stloc, _chains[k][v]);
-                }
+                for (int v = 0; v < half; v++) Join(k, _chains[k][v], _chains[k][v + half]);
             var all = _chains[k][0];
-            for (int width = vector.Width; width > 128; width /= 2)
-            {
-                VectorCode wide = vector, narrow = new(_il, width / 2, _element);
-                LocalBuilder lower = _il.DeclareLocal(narrow.Vector), upper = _il.DeclareLocal(narrow.Vector);
-                foreach (var (part, name) in new[] { (lower, "GetLower"), (upper, "GetUpper") })
-                {
-                    _il.Emit(OpCodes.Ldloc, all);
-                    wide.Half(name);
-                    _il.Emit(OpCodes.Stloc, part);
-                }
-                Join(narrow, k, lower, upper);
-                _il.Emit(OpCodes.Stloc, all = lower);
-                vector = narrow;
-            }
-            var rotated = _il.DeclareLocal(vector.Vector);
-            for (int distance = vector.Count / 2; distance > 0; distance /= 2)
+            var rotated = _il.DeclareLocal(_vector.Vector);
+            for (int distance = _vector.Count / 2; distance > 0; distance /= 2)
             {
                 _il.Emit(OpCodes.Ldloc, all);
-                vector.Rotate(distance);
+                _vector.Rotate(distance);
                 _il.Emit(OpCodes.Stloc, rotated);
-                Join(vector, k, all, rotated);
-                _il.Emit(OpCodes.Stloc, all);
+                Join(k, all, rotated);
             }
             _il.Emit(OpCodes.Ldloc, _at[k]);
             _il.Emit(OpCodes.Ldloc, all);
-            vector.First();
+            _vector.First();
             _il.Emit(_element == typeof(double) ? OpCodes.Stind_R8 : OpCodes.Stind_R4);
         }
     }
 
-    // leaves the combination of two vectors of chains on the stack
-    void Join(VectorCode vector, int k, LocalBuilder x, LocalBuilder y)
+    // x becomes the combination of two vectors of chains
+    void Join(int k, LocalBuilder x, LocalBuilder y)
     {
         var node = _code.Joins[k];
         var made = new Dictionary<LaneNode, LocalBuilder>();
         foreach (var step in InOrder([(k, node)]))
         {
-            if (IsConstant(step) || step.Op == LaneOp.Input || step == node) continue;
-            vector.Emit(step, Push);
-            _il.Emit(OpCodes.Stloc, made[step] = _il.DeclareLocal(vector.Vector));
+            if (IsConstant(step) || step.Op == LaneOp.Input || step == node || IsMask(step)) continue;
+            _vector.Emit(step, Push);
+            _il.Emit(OpCodes.Stloc, made[step] = _il.DeclareLocal(_vector.Vector));
         }
-        vector.Emit(node, Push);
+        _vector.Emit(node, Push);
+        _il.Emit(OpCodes.Stloc, x);
 
         void Push(LaneNode arg)
         {
             if (arg.Op == LaneOp.Input) _il.Emit(OpCodes.Ldloc, arg.Payload == k ? x : y);
-            else if (IsConstant(arg)) vector.Emit(arg, Push);
-            else _il.Emit(OpCodes.Ldloc, made[arg]);
+            else if (made.TryGetValue(arg, out var local)) _il.Emit(OpCodes.Ldloc, local);
+            else _vector.Emit(arg, Push); // masks are written where they are used
         }
     }
 
@@ -291,29 +307,6 @@ internal sealed unsafe class LoopEmitter
         Pad(k);
         _il.Emit(OpCodes.Ldc_I4, vector * _vector.Width / 8);
         _il.Emit(OpCodes.Add);
-    }
-
-    // ---- operands ----
-
-    void PointerTo(LocalBuilder pointer, int k)
-    {
-        _il.Emit(OpCodes.Ldarg_0);
-        _il.Emit(OpCodes.Ldc_I4, k * sizeof(byte*));
-        _il.Emit(OpCodes.Add);
-        _il.Emit(OpCodes.Ldind_I);
-        _il.Emit(OpCodes.Stloc, pointer);
-    }
-
-    void NextRow(int k)
-    {
-        _il.Emit(OpCodes.Ldloc, _at[k]);
-        _il.Emit(OpCodes.Ldarg_1);
-        _il.Emit(OpCodes.Ldc_I4, k * sizeof(long));
-        _il.Emit(OpCodes.Add);
-        _il.Emit(OpCodes.Ldind_I8);
-        _il.Emit(OpCodes.Conv_I);
-        _il.Emit(OpCodes.Add);
-        _il.Emit(OpCodes.Stloc, _at[k]);
     }
 
     // ---- what is left of a row ----
@@ -448,7 +441,7 @@ internal sealed unsafe class LoopEmitter
     void Pad(int k)
     {
         _il.Emit(OpCodes.Ldloc, _pads);
-        _il.Emit(OpCodes.Ldc_I4, k * ChainBytes);
+        _il.Emit(OpCodes.Ldc_I4, (_firstPad + k) * ChainBytes);
         _il.Emit(OpCodes.Add);
     }
 
@@ -716,7 +709,7 @@ internal sealed unsafe class LoopEmitter
 
     bool Mark(LaneNode node)
     {
-        if (_varying.Contains(node)) return true;
+        if (!_marked.Add(node)) return _varying.Contains(node);
         bool varies = node.Op == LaneOp.Blocks || node.Op == LaneOp.Input && (node.Payload >= _code.Mask || _code.Operands[node.Payload].Access != Access.Broadcast);
         foreach (var arg in node.Args) varies |= Mark(arg);
         if (node.Op == LaneOp.Blocks || node.Op != LaneOp.Interleave && Array.Exists(node.Args, _ofTwo.Contains)) _ofTwo.Add(node);

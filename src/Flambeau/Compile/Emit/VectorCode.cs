@@ -110,21 +110,26 @@ internal sealed class VectorCode
 
     public void Add() => Call("Add", Vector, Vector);
 
-    /// <summary>A vector on the stack becomes its lower or upper half.</summary>
-    public void Half(string name) => Call(name, Vector);
-
-    /// <summary>A vector of 128 bits on the stack: lane i gets what lane i + <paramref name="distance"/> has, around the end.</summary>
+    /// <summary>Lane i gets what lane i + <paramref name="distance"/> has, around the end.</summary>
     public void Rotate(int distance)
     {
         for (int i = 0; i < Count; i++)
             if (IsDouble) _il.Emit(OpCodes.Ldc_I8, (long)(i + distance) % Count);
             else _il.Emit(OpCodes.Ldc_I4, (i + distance) % Count);
-        _il.Emit(OpCodes.Call, typeof(Vector128).GetMethod("Create", [.. Enumerable.Repeat(_integer, Count)])!);
+        _il.Emit(OpCodes.Call, _holder.GetMethod("Create", [.. Enumerable.Repeat(_integer, Count)])!);
         Call("Shuffle", Vector, VectorOf(_integer));
     }
 
     /// <summary>A vector on the stack becomes its first lane.</summary>
     public void First() => Call("ToScalar", Vector);
+
+    /// <summary>The same as a whole number of 32 bits: the lane's bits, their lower half where it has 64.</summary>
+    public void FirstBits()
+    {
+        ToInteger();
+        Call("ToScalar", VectorOf(_integer));
+        if (IsDouble) _il.Emit(OpCodes.Conv_I4);
+    }
 
     /// <summary>A vector of whole numbers becomes the same bits as lanes.</summary>
     public void FromInteger() => As(_integer, _element);

@@ -14,6 +14,7 @@ internal sealed class LoopPlanner
     enum Kind { Single, Row32, Row64, Full32, Full64 }
     const int Kinds = 5;
 
+    const long LongEnough = 512; // columns from which on a row at a time pays
     const int CheapEnough = 4; // additions and loads: about what storing and loading again costs
 
     readonly RowProgram _program;
@@ -48,9 +49,39 @@ internal sealed class LoopPlanner
             else if (kind is Kind.Row32 or Kind.Row64) steps.Add(RowLoop(kind, instructions));
             else if (FullLoop(position, kind, instructions) is { } loop) steps.Add(loop);
         }
-        int slots = AssignSlots(steps);
+        var passes = Passes(steps);
+        FindLines(passes);
+        int slots = AssignSlots(passes, Loops.Place.Slot), lines = AssignSlots(passes, Loops.Place.Line);
         var read = steps.SelectMany(Reads).ToHashSet();
-        return new(_values, slots, [.. steps.Select(s => s is Draft draft ? draft.Finish(v => _values[v].Place == Loops.Place.Output && !read.Contains(v)) : s)]);
+        return new(_values, slots, lines, [.. passes.Select(p => p is List<Draft> drafts ? new Pass([.. drafts.Select(d => d.Finish(v => _values[v].Place == Loops.Place.Output && !read.Contains(v)))]) : p)]);
+    }
+
+    // ---- passes ----
+
+    // Loops that follow one another are one pass: a row's values stay in first-level cache. Short rows go through one loop after the other, so that what the end of one waits for is hidden behind the next row, and so do rows that are reduced in chunks.
+    List<object> Passes(List<object> steps)
+    {
+        var passes = new List<object>();
+        foreach (object step in steps)
+        {
+            if (step is not Draft draft) { passes.Add(step); continue; }
+            if (passes.Count > 0 && passes[^1] is List<Draft> before && IsByRow) before.Add(draft);
+            else passes.Add(new List<Draft> { draft });
+        }
+        return passes;
+    }
+
+    bool IsByRow => _program.Columns is >= LongEnough and <= ReductionOp.RowChunk;
+
+    // what no other step reads is needed for one row at a time
+    void FindLines(List<object> passes)
+    {
+        foreach (object pass in passes)
+        {
+            if (pass is not List<Draft> drafts) continue;
+            foreach (int v in drafts.SelectMany(d => d.Stores))
+                if (_values[v].Place == Loops.Place.Slot && !passes.Exists(p => p != pass && Reads(p).Contains(v))) _values[v] = _values[v] with { Place = Loops.Place.Line };
+        }
     }
 
     // ---- positions ----
@@ -117,6 +148,8 @@ internal sealed class LoopPlanner
     /// <summary>A loop while later ones may still ask it to store more.</summary>
     sealed class Draft(Extent over, DType compute)
     {
+        public Extent Over => over;
+
         public readonly List<Instruction> Code = [], Folds = [];
         public readonly HashSet<int> Has = []; // in registers
         public readonly List<int> Loads = [], Stores = [];
@@ -206,9 +239,10 @@ internal sealed class LoopPlanner
 
     // ---- slots ----
 
-    // a slot is free again after the last step that reads its value
-    int AssignSlots(List<object> steps)
+    // a slot is free again after the last step that reads its value, a line after the last loop
+    int AssignSlots(List<object> passes, Place place)
     {
+        var steps = place == Loops.Place.Slot ? passes : [.. passes.SelectMany(p => p is List<Draft> drafts ? drafts : (IEnumerable<object>)[p])];
         var lastUse = new int[_values.Length];
         for (int i = 0; i < steps.Count; i++) foreach (int v in Reads(steps[i])) lastUse[v] = i;
         var free = new Stack<int>();
@@ -218,9 +252,9 @@ internal sealed class LoopPlanner
         {
             foreach (int v in Writes(steps[i]))
             {
-                if (_values[v] is not { Place: Loops.Place.Slot } value) continue;
+                if (_values[v].Place != place) continue;
                 if (!free.TryPop(out int slot)) slot = slots++;
-                _values[v] = value with { Index = slot };
+                _values[v] = _values[v] with { Index = slot };
                 taken.Add(v);
             }
             for (int k = taken.Count - 1; k >= 0; k--)
@@ -233,6 +267,6 @@ internal sealed class LoopPlanner
         return slots;
     }
 
-    static IEnumerable<int> Reads(object step) => step is Draft draft ? draft.Loads : ((Instruction)step).Operands;
-    static IEnumerable<int> Writes(object step) => step is Draft draft ? draft.Stores : [((Instruction)step).Result];
+    static IEnumerable<int> Reads(object step) => step switch { Draft draft => draft.Loads, List<Draft> drafts => drafts.SelectMany(d => d.Loads), _ => ((Instruction)step).Operands };
+    static IEnumerable<int> Writes(object step) => step switch { Draft draft => draft.Stores, List<Draft> drafts => drafts.SelectMany(d => d.Stores), _ => [((Instruction)step).Result] };
 }

@@ -19,7 +19,14 @@ internal enum Extent : byte
 }
 
 /// <summary>Where a value lies while the program runs.</summary>
-internal enum Place : byte { Constant, Input, Output, Shared, RowSlot, Slot }
+internal enum Place : byte
+{
+    Constant, Input, Output, Shared, RowSlot,
+    /// <summary>The rows of a block.</summary>
+    Slot,
+    /// <summary>One row, which the next overwrites: what the loops of a pass hand on to each other.</summary>
+    Line,
+}
 
 /// <summary>A value of a program: index into inputs, outputs, slots or bytes, by its place.</summary>
 internal readonly record struct RowValue(Extent Extent, DType Type, Place Place, int Index);
@@ -113,10 +120,17 @@ internal sealed class RowProgram
 
     IEnumerable<string> Lines(object step, RowPlan plan)
     {
-        if (step is not Loop loop) return [Line((Instruction)step, plan.Values, "    ")];
+        if (step is not Pass pass) return [Line((Instruction)step, plan.Values, "    ")];
+        return [.. pass.Loops.Length > 1 ? ["    each row through"] : Array.Empty<string>(), .. pass.Loops.SelectMany(l => Lines(l, pass, plan))];
+    }
+
+    IEnumerable<string> Lines(Loop loop, Pass pass, RowPlan plan)
+    {
+        string indent = pass.Loops.Length > 1 ? "      " : "    ";
         string Names(IEnumerable<int> values) => string.Join(", ", values.Select(v => Name(v, plan.Values)));
-        string heading = $"    loop over {(loop.Over == Extent.Full ? "a row's elements" : "rows")} in {loop.Compute.Name}: loads {Names(loop.Loads)}{(loop.Stores.Length > 0 ? "; stores " + Names(loop.Stores) : "")}";
-        return [heading, .. loop.Code.Concat(loop.FoldColumns).Concat(loop.FoldRows).Select(i => Line(i, plan.Values, "      "))];
+        string over = loop.Over == Extent.Full ? "loop over its elements" : pass.IsByRow ? "numbers" : "loop over rows";
+        string heading = $"{indent}{over} in {loop.Compute.Name}: loads {Names(loop.Loads)}{(loop.Stores.Length > 0 ? "; stores " + Names(loop.Stores) : "")}";
+        return [heading, .. loop.Code.Concat(loop.FoldColumns).Concat(loop.FoldRows).Select(i => Line(i, plan.Values, indent + "  "))];
     }
 
     string Line(Instruction instruction, RowValue[] values, string indent) => $"{indent}{Name(instruction.Result, values)} = {instruction switch
@@ -131,5 +145,5 @@ internal sealed class RowProgram
 
     // what only registers hold has no slot
     string Name(int v, RowValue[] values) => values[v] is { Place: Place.Constant } c ? Constants[c.Index].ToString("R", System.Globalization.CultureInfo.InvariantCulture)
-        : $"{values[v].Place switch { Place.Input => "in", Place.Output => "out", Place.Shared => "col", Place.RowSlot => "row", _ => "s" }}{(values[v].Place == Place.Slot ? v : values[v].Index)}";
+        : $"{values[v].Place switch { Place.Input => "in", Place.Output => "out", Place.Shared => "col", Place.RowSlot => "row", _ => "s" }}{(values[v].Place is Place.Slot or Place.Line ? v : values[v].Index)}";
 }

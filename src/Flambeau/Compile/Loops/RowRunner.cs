@@ -231,40 +231,43 @@ internal static unsafe class RowRunner
         {
             var p = Program;
             long from = p.Rows * part / Parts, to = p.Rows * (part + 1) / Parts;
-            long rowBytes = Math.Max(1, Plan.Slots) * p.Columns * 8;
-            long most = Math.Clamp(BlockBytes / rowBytes, 1, Math.Max(1, to - from));
-            long slot = (most * p.Columns * 8 + 63) / 64 * 64, slots = Plan.Slots + (p.Columns < ShortRow ? ElementwiseLoop.MaxOperands : 0);
-            long rowSlot = (most * 8 + 63) / 64 * 64, loops = LoopScratch();
-            byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + p.RowSlots * rowSlot + loops);
-            byte** at = stackalloc byte*[Plan.OperandCount];
-            long* steps = stackalloc long[2 * Plan.OperandCount];
-            var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, RowSlots = scratch + slots * slot, RowSlotBytes = rowSlot, Part = part, At = at, Steps = steps, Advances = steps + Plan.OperandCount };
-            block.Loops = block.RowSlots + p.RowSlots * rowSlot;
+            int slots = Plan.Slots + (p.Columns < ShortRow ? ElementwiseLoop.MaxOperands : 0);
+            long most = slots == 0 ? Math.Max(1, to - from) : Math.Clamp(BlockBytes / (Math.Max(1, Plan.Slots) * p.Columns * 8), 1, Math.Max(1, to - from));
+            long slot = Aligned(most * p.Columns * 8), line = Aligned(p.Columns * 8), rowSlot = Aligned(most * 8);
+            byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + Plan.Lines * line + p.RowSlots * rowSlot + PassScratch());
+            byte** at = stackalloc byte*[Plan.PointerCount];
+            long* steps = stackalloc long[2 * Plan.PointerCount];
+            var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, LineBytes = line, RowSlotBytes = rowSlot, Part = part, At = at, Steps = steps, Advances = steps + Plan.PointerCount };
+            block.Lines = scratch + slots * slot;
+            block.RowSlots = block.Lines + Plan.Lines * line;
+            block.Passes = block.RowSlots + p.RowSlots * rowSlot;
             foreach (var instruction in p.Body)
-                if (instruction is Instruction.FoldRows fold) fold.Op.Column(p.Values[fold.Result].Type, Partial(fold, part), Partial(fold, part), p.Columns, true);
+                if (instruction is Instruction.FoldRows fold) fold.Op.Column(p.Values[fold.Result].Type, Partial(fold.Result, part), Partial(fold.Result, part), p.Columns, true);
             for (long row = from; row < to; row += block.Count)
             {
                 if (row > from && RunRows == long.MaxValue) block.Next();
                 block.First = row;
                 block.Count = Math.Min(Math.Min(most, to - row), RunRows - row % RunRows);
                 if (row == from || RunRows < long.MaxValue) block.Bind();
-                int operand = 0;
+                int pointer = 0;
                 foreach (object step in Plan.Steps)
                 {
-                    if (step is not Loop loop) { block.Run((Instruction)step); continue; }
-                    block.Run(loop, operand);
-                    operand += loop.OperandCount + 1;
+                    if (step is not Pass pass) { block.Run((Instruction)step); continue; }
+                    block.Run(pass, pointer);
+                    pointer += pass.Pointers.Length + 1;
                 }
             }
             if (Streams) Streaming.End();
         }
 
+        static long Aligned(long bytes) => (bytes + 63) / 64 * 64;
+
         // each operand's chains, or a padded copy of its last elements
-        readonly long LoopScratch()
+        readonly long PassScratch()
         {
             long most = 0;
             foreach (object step in Plan.Steps)
-                if (step is Loop loop) most = Math.Max(most, loop.OperandCount * LoopEmitter.ChainBytes);
+                if (step is Pass pass) most = Math.Max(most, pass.Loops.Sum(l => l.OperandCount) * LoopEmitter.ChainBytes);
             return most;
         }
 
@@ -279,12 +282,13 @@ internal static unsafe class RowRunner
         public readonly void Join()
         {
             foreach (var instruction in Program.Body)
-                if (instruction is Instruction.FoldRows fold) fold.Op.Join(Program.Values[fold.Result].Type, Partial(fold, 0), Program.Blocks, Program.Columns);
+                if (instruction is Instruction.FoldRows fold) fold.Op.Join(Program.Values[fold.Result].Type, Partial(fold.Result, 0), Program.Blocks, Program.Columns);
         }
 
-        public readonly byte* Partial(Instruction.FoldRows fold, int part)
+        /// <summary>A part's own columns of a sum over rows.</summary>
+        public readonly byte* Partial(int sum, int part)
         {
-            var value = Program.Values[fold.Result];
+            var value = Program.Values[sum];
             return Shared + value.Index * Program.ColumnBytes + part * Program.Columns * value.Type.Size;
         }
     }
@@ -300,9 +304,9 @@ internal static unsafe class RowRunner
     ref struct Block
     {
         public Job Job;
-        public byte* Slots, RowSlots, Loops;
-        public long SlotBytes, RowSlotBytes, First, Count;
-        /// <summary>Of the loops' operands one after the other: where the block's rows begin, bytes from row to row, and how many of those the next block is away for each row of this one.</summary>
+        public byte* Slots, Lines, RowSlots, Passes;
+        public long SlotBytes, LineBytes, RowSlotBytes, First, Count;
+        /// <summary>Of the passes' pointers one after the other: where the block's rows begin, bytes from row to row, and how many of those the next block is away for each row of this one.</summary>
         public byte** At;
         public long* Steps, Advances;
         public int Part;
@@ -322,6 +326,7 @@ internal static unsafe class RowRunner
                 Place.Output => InMemory(Job.Outputs[v.Index], Job.InputCount + v.Index, v),
                 Place.Shared => new(Job.Shared + v.Index * p.ColumnBytes, 0),
                 Place.RowSlot => new(RowSlots + v.Index * RowSlotBytes, step),
+                Place.Line => new(Lines + v.Index * LineBytes, 0),
                 _ => new(Slots + v.Index * SlotBytes, step),
             };
         }
@@ -355,23 +360,22 @@ internal static unsafe class RowRunner
             }
         }
 
-        /// <summary>Finds the operands of all loops.</summary>
+        /// <summary>Finds what the pointers of all passes point to.</summary>
         public readonly void Bind()
         {
             int k = 0;
             foreach (object step in Job.Plan.Steps)
             {
-                if (step is not Loop loop) continue;
-                foreach (int v in loop.Loads) Bind(k++, v);
-                foreach (var draw in loop.Draws)
-                {
-                    Bind(k++, new(Job.ScheduleOf(draw.Number), 0), false);
-                    Bind(k++, new((byte*)(First * Job.Program.Columns / BlockElements), Job.Program.Columns / BlockElements), true);
-                }
-                foreach (int v in loop.Stores) Bind(k++, v);
-                foreach (var fold in loop.FoldColumns) Bind(k++, new(Job.Partial(fold, Part), 0), false);
-                foreach (var fold in loop.FoldRows) Bind(k++, fold.Result);
-                Bind(k++, new(Loops, 0), false);
+                if (step is not Pass pass) continue;
+                foreach (var (target, number) in pass.Pointers)
+                    switch (target)
+                    {
+                        case Target.Value: Bind(k++, number); break;
+                        case Target.Partial: Bind(k++, new(Job.Partial(number, Part), 0), false); break;
+                        case Target.Schedule: Bind(k++, new(Job.ScheduleOf(number), 0), false); break;
+                        case Target.Block: Bind(k++, new((byte*)(First * Job.Program.Columns / BlockElements), Job.Program.Columns / BlockElements), true); break;
+                    }
+                Bind(k++, new(Passes, 0), false);
             }
         }
 
@@ -384,55 +388,69 @@ internal static unsafe class RowRunner
             Advances[operand] = advances ? lines.Step : 0;
         }
 
-        /// <summary>The operands of the block that follows this one.</summary>
+        /// <summary>The pointers of the block that follows this one.</summary>
         public readonly void Next()
         {
-            for (int k = 0; k < Job.Plan.OperandCount; k++) At[k] += Count * Advances[k];
+            for (int k = 0; k < Job.Plan.PointerCount; k++) At[k] += Count * Advances[k];
         }
 
-        /// <summary>A compiled loop over the block.</summary>
-        public readonly void Run(Loop loop, int operand)
+        /// <summary>A compiled pass over the block.</summary>
+        public readonly void Run(Pass pass, int pointer)
         {
-            byte** at = At + operand;
-            long* steps = Steps + operand;
-            var emitted = loop.Emitted(Job.Streams, Job.Plan, Job.Program.Constants);
+            byte** at = At + pointer;
+            long* steps = Steps + pointer;
+            var emitted = pass.Emitted(Job.Streams, Job.Plan, Job.Program.Constants);
             long columns = Job.Program.Columns;
-            if (loop.Over == Extent.Row) emitted.Function(at, steps, 1, Count);
-            else if (loop.FoldRows.Length == 0 || columns <= ReductionOp.RowChunk) emitted.Function(at, steps, Count, columns);
-            else RunLong(loop, emitted, at, steps);
+            if (!pass.IsByRow) emitted.Function(at, steps, 1, Count);
+            else if (columns <= ReductionOp.RowChunk || pass.Loops[0].FoldRows.Length == 0) emitted.Function(at, steps, Count, columns);
+            else RunLong(pass, emitted, at, steps);
         }
 
-        // rows beyond a chunk: chunk by chunk, whose results are joined pairwise
-        readonly void RunLong(Loop loop, EmittedLoop emitted, byte** at, long* steps)
+        // rows beyond a chunk, which go through one loop: chunk by chunk, whose results are joined pairwise
+        readonly void RunLong(Pass pass, EmittedPass emitted, byte** at, long* steps)
         {
+            var folds = pass.Loops[0].FoldRows;
             long columns = Job.Program.Columns, chunks = (columns + ReductionOp.RowChunk - 1) / ReductionOp.RowChunk;
-            byte* results = (byte*)Scratch.Rent(Scratch.Reduction, loop.FoldRows.Length * chunks * 8);
-            byte** from = stackalloc byte*[loop.OperandCount + 1];
-            from[loop.OperandCount] = at[loop.OperandCount];
-            long* shifted = stackalloc long[loop.OperandCount]; // numbers of columns count from the chunk's first
-            int folds = loop.OperandCount - loop.FoldRows.Length; // the first of them
+            byte* results = (byte*)Scratch.Rent(Scratch.Reduction, folds.Length * chunks * 8);
+            int pointers = pass.Pointers.Length;
+            byte** from = stackalloc byte*[pointers + 1];
+            from[pointers] = at[pointers];
+            long* shifted = stackalloc long[pointers]; // numbers of columns count from the chunk's first
             for (long row = 0; row < Count; row++)
             {
                 for (long chunk = 0; chunk < chunks; chunk++)
                 {
-                    for (int k = 0; k < loop.OperandCount; k++)
+                    byte* result = results + chunk * 8;
+                    foreach (var (access, type, p) in emitted.Operands[0])
                     {
-                        var (access, type) = emitted.Operands[k];
                         long into = access switch { Access.Broadcast or Access.Schedule => 0, Access.Block => chunk * ReductionOp.RowChunk / BlockElements, _ => chunk * ReductionOp.RowChunk * type.Size };
-                        from[k] = access == Access.Chains ? results + ((k - folds) * chunks + chunk) * type.Size : at[k] + row * steps[k] + into;
+                        from[p] = at[p] + row * steps[p] + into;
+                        if (access == Access.Chains)
+                        {
+                            from[p] = result;
+                            result += chunks * 8;
+                        }
                         if (access != Access.Broadcast || type != DType.Int64) continue;
-                        shifted[k] = *(long*)from[k] - chunk * ReductionOp.RowChunk;
-                        from[k] = (byte*)(shifted + k);
+                        shifted[p] = *(long*)from[p] - chunk * ReductionOp.RowChunk;
+                        from[p] = (byte*)(shifted + p);
                     }
                     emitted.Function(from, steps, 1, Math.Min(ReductionOp.RowChunk, columns - chunk * ReductionOp.RowChunk));
                 }
-                for (int f = 0; f < loop.FoldRows.Length; f++)
-                {
-                    var type = emitted.Operands[folds + f].Type;
-                    byte* chunked = results + f * chunks * type.Size;
-                    loop.FoldRows[f].Op.Join(type, chunked, chunks, 1);
-                    Unsafe.CopyBlockUnaligned(at[folds + f] + row * steps[folds + f], chunked, (uint)type.Size);
-                }
+                JoinChunks(pass, folds, results, chunks, row, at, steps);
+            }
+        }
+
+        // each fold has 8 bytes a chunk, which its results are drawn together in
+        readonly void JoinChunks(Pass pass, Instruction.FoldRow[] folds, byte* results, long chunks, long row, byte** at, long* steps)
+        {
+            for (int f = 0; f < folds.Length; f++)
+            {
+                var type = ValueOf(folds[f].Result).Type;
+                byte* chunked = results + f * chunks * 8;
+                for (long c = 1; c < chunks; c++) Unsafe.CopyBlockUnaligned(chunked + c * type.Size, chunked + c * 8, (uint)type.Size);
+                folds[f].Op.Join(type, chunked, chunks, 1);
+                int p = Array.IndexOf(pass.Pointers, new(Target.Value, folds[f].Result));
+                Unsafe.CopyBlockUnaligned(at[p] + row * steps[p], chunked, (uint)type.Size);
             }
         }
 
@@ -583,7 +601,7 @@ internal static unsafe class RowRunner
         {
             var from = Of(fold.Operand);
             var type = ValueOf(fold.Result).Type;
-            byte* acc = Job.Partial(fold, Part), x = from.Start;
+            byte* acc = Job.Partial(fold.Result, Part), x = from.Start;
             for (long row = 0; row < Count; row++, x += from.Step) fold.Op.Column(type, acc, x, Job.Program.Columns, false);
         }
     }
