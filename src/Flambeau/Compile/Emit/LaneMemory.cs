@@ -74,6 +74,10 @@ internal static unsafe class LaneMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Lookup16(Vector512<float> index, float* table) => Lanes512<float>.Lookup(new(index), new(table, 16)).V;
 
+    /// <summary>Eight numbers in both halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Twice(float* table) => Vector512.Create(Vector256.Load(table), Vector256.Load(table));
+
     /// <summary>Writes a byte a lane: 1 where the mask holds, else 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreMask(Vector128<float> mask, byte* p) => Lanes128<float>.StoreMask(new(mask), p);

@@ -276,8 +276,9 @@ internal sealed class VectorCode
     void Table(LaneNode node)
     {
         Address(node.Payload);
-        if (Width == 512 && node.Op == LaneOp.Table8) _il.Emit(OpCodes.Call, Method(typeof(Avx512DQ), "BroadcastVector256ToVector512", typeof(float*)));
-        else Load();
+        if (Width < 512 || node.Op == LaneOp.Table16) Load();
+        else if (Avx512DQ.IsSupported) _il.Emit(OpCodes.Call, Method(typeof(Avx512DQ), "BroadcastVector256ToVector512", typeof(float*)));
+        else _il.Emit(OpCodes.Call, typeof(LaneMemory).GetMethod("Twice")!);
     }
 
     void At(long address)
