@@ -3,20 +3,20 @@ using Flambeau.Ops;
 namespace Flambeau.Bench.Suites;
 
 /// <summary>
-/// Operators and chains of them element by element into fresh tensors, out of memory (32M elements), out of the last cache (1M) and where calls cost most (4,096), in bytes that must move: each operand and result once,
+/// Operators and chains of them element by element into fresh tensors, out of memory (32M elements), out of the last cache (1M), out of a core's own cache (98,304) and where calls cost most (4,096), in bytes that must move: each operand and result once,
 /// whoever moves more. Operands are matrices of 1,024 columns. PyTorch has no composites: a chain is its operators one by one.
 /// </summary>
 internal sealed class PointwiseSuite : ISuite
 {
     private const long Columns = 1024;
-    private const long Small = 4096, Middle = 1 << 20, Large = 32 << 20;
+    private const long Small = 4096, Cached = 96 << 10, Middle = 1 << 20, Large = 32 << 20;
 
     public string Name => "pointwise";
 
     public IEnumerable<Case> Cases(Options options) =>
     [
-        .. from op in Operators from size in (long[])[Small, Middle, Large] select Pointwise(options, op, size),
-        .. from op in Composites from size in (long[])[Small, Middle, Large] select Pointwise(options, op, size),
+        .. from op in Operators from size in (long[])[Small, Cached, Middle, Large] select Pointwise(options, op, size),
+        .. from op in Composites from size in (long[])[Small, Cached, Middle, Large] select Pointwise(options, op, size),
         .. from op in Composites from size in (long[])[Middle, Large] select Pointwise(options, op, size, backward: true),
         .. from op in Views from size in (long[])[Middle, Large] select Pointwise(options, op, size),
         .. from op in InHalfPrecision from size in (long[])[Middle, Large] select Pointwise(options, op, size, DType.BFloat16),

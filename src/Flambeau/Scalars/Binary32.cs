@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Flambeau.Scalars;
 
 /// <summary>IEEE 754 binary32, float. Every polynomial is a minimax fit in Horner's form.</summary>
-internal readonly struct Binary32 : IPrecision
+internal readonly partial struct Binary32 : IPrecision
 {
     public static int MantissaBits => 23;
     public static int SignBit => 31;
@@ -185,25 +185,7 @@ internal readonly struct Binary32 : IPrecision
         p = S.FusedMultiplyAdd(p, x, S.Constant(0.6349918842315674));
         p = S.FusedMultiplyAdd(p, x, S.Constant(1.1286885738372803));
         var product = Pair<S>.Product(-x, p);
-        return S.Constant(1) - Elementary<Binary32>.ExpInRange(product.Hi, product.Lo);
-    }
-
-    // Φ(−t) = e^(−t²/2) (½ + u q(u)), u = c t / (1 + c t) with c = 0.35 (Abramowitz and Stegun 26.2.17 has the form): t in [0, 14], degree 7, 1.2e-9 of Φ; exact at 0. Rounding makes it 1e-7.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S NormalCdf<S>(S x) where S : ILanes<S>
-    {
-        S one = S.Constant(1), t = S.Bound(S.Abs(x), S.Constant(-1), S.Constant(20)) * S.Constant(0.35);
-        S u = t / (t + one);
-        S q = S.Constant(-0.02217600686122908);
-        q = S.FusedMultiplyAdd(q, u, S.Constant(0.021779600005972847));
-        q = S.FusedMultiplyAdd(q, u, S.Constant(0.04870017922150492));
-        q = S.FusedMultiplyAdd(q, u, S.Constant(0.0065925619781833575));
-        q = S.FusedMultiplyAdd(q, u, S.Constant(-0.15627011405008814));
-        q = S.FusedMultiplyAdd(q, u, S.Constant(-0.1599301793749754));
-        q = S.FusedMultiplyAdd(q, u, S.Constant(0.9009897920411036));
-        q = S.FusedMultiplyAdd(q, u, S.Constant(-1.139835263760887));
-        S left = Elementary<Binary32>.Exp(x * x * S.Constant(-0.5)) * S.FusedMultiplyAdd(q, u, S.Constant(0.5));
-        return S.Select(x < S.Constant(0), left, one - left);
+        return S.Constant(1) - Exp(product.Hi, product.Lo);
     }
 
     public static unsafe double Read(void* p, int i) => ((float*)p)[i];

@@ -238,6 +238,15 @@ internal readonly struct Binary64 : IPrecision
     public static S ErfAboveOne<S>(S x) where S : ILanes<S> => S.Constant(1) - Elementary<Binary64>.ErfcPositive(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S Exp<S>(S x) where S : ILanes<S> => Elementary<Binary64>.ExpByPolynomial(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static PowerOfE<S> ExpTakenApart<S>(S x) where S : ILanes<S> => Elementary<Binary64>.ExpByPair(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S Tanh<S>(S x) where S : ILanes<S> => Elementary<Binary64>.TanhByExp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S NormalCdf<S>(S x) where S : ILanes<S> => S.Constant(0.5) * Elementary<Binary64>.Erfc(x * S.Constant(-0.70710678118654752440));
 
     public static unsafe double Read(void* p, int i) => ((double*)p)[i];

@@ -64,18 +64,16 @@ internal static partial class Elementary<P>
     }
 
     /// <summary>
-    /// σ(x) = 1 / (1 + E) for x ≥ 0 and E / (1 + E) below, E = e^(−|x|), all in pairs; the power of two of the second comes last, so tiny results round once.
+    /// σ(x) = 1 / (1 + E) for x ≥ 0 and E / (1 + E) below, E = e^(−|x|) in two parts, and so is the sum; the quotient is corrected once.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S Sigmoid<S>(S x) where S : ILanes<S>
     {
         S zero = S.Constant(0), one = S.Constant(1), left = x < zero;
-        var e = TakeApart(S.Bound(-S.Abs(x), S.Constant(P.ExpMin), one), zero);
-        var m = e.Mantissa;
-        var sum = Pair<S>.OrderedSum(one, S.Scale(m.Hi, e.N));
-        S sumLo = sum.Lo + S.Scale(m.Lo, e.N);
-        var quotient = Pair<S>.Quotient(S.Select(left, m.Hi, one), S.Select(left, m.Lo, zero), sum.Hi, sumLo);
-        return S.Scale(quotient.Rounded, S.Select(left, e.N, zero));
+        var e = P.ExpTakenApart(-S.AtMost(S.Abs(x), S.Constant(-P.ExpMin)));
+        S hi = S.ScaleByFloor(e.Hi, e.Power), lo = S.ScaleByFloor(e.Lo, e.Power);
+        var sum = Pair<S>.OrderedSum(one, hi);
+        return Pair<S>.Quotient(S.Select(left, hi, one), S.Select(left, lo, zero), sum.Hi, sum.Lo + lo).Rounded;
     }
 
     // Roundings of E (1 ulp, less where it is added to 1), of the sum and of the quotient.
@@ -83,7 +81,7 @@ internal static partial class Elementary<P>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S Logistic<S>(S x) where S : ILanes<S>
     {
-        S one = S.Constant(1), e = ExpInRange(S.Bound(-S.Abs(x), S.Constant(P.ExpMin), one));
+        S one = S.Constant(1), e = P.Exp(-S.AtMost(S.Abs(x), S.Constant(-P.ExpMin)));
         return S.Select(x < S.Constant(0), e, one) / (one + e);
     }
 

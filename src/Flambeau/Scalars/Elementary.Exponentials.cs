@@ -58,33 +58,33 @@ internal static partial class Elementary<P> where P : struct, IPrecision
         return S.Constant(1) + S.FusedMultiplyAdd(r * r, q, r);
     }
 
-    /// <summary>
-    /// eˣ: x = n ln 2 + r, eʳ = 1 + (r + r² q(r)), times 2ⁿ in one rounding. Exact at 0.
-    /// The sum with 1 costs half an ulp; below 1 the rounding of the bracket adds up to a quarter.
-    /// </summary>
+    /// <summary>eˣ, exact at 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Exp<S>(S x) where S : ILanes<S>
-    {
-        return ExpInRange(S.Bound(x, S.Constant(P.ExpMin), S.Constant(P.ExpMax)));
-    }
-
-    /// <summary>As below, for the argument x + xLo.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S ExpInRange<S>(S x, S xLo) where S : ILanes<S>
-    {
-        S n = S.Round(x * S.Constant(P.Log2OfEHi));
-        S low = S.FusedMultiplyAdd(n, S.Constant(-P.Ln2Lo), xLo);
-        S r = S.FusedMultiplyAdd(n, S.Constant(-P.Ln2Hi), x) + low;
-        return S.Scale(ExpReduced(r), n);
-    }
+    public static S Exp<S>(S x) where S : ILanes<S> => ExpInRange(S.Bound(x, S.Constant(P.ExpMin), S.Constant(P.ExpMax)));
 
     /// <summary>eˣ for <see cref="IPrecision.ExpMin"/> ≤ x ≤ <see cref="IPrecision.ExpMax"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S ExpInRange<S>(S x) where S : ILanes<S>
+    public static S ExpInRange<S>(S x) where S : ILanes<S> => P.Exp(x);
+
+    /// <summary>
+    /// x = n ln 2 + r, eʳ = 1 + (r + r² q(r)), times 2ⁿ in one rounding.
+    /// The sum with 1 costs half an ulp; below 1 the rounding of the bracket adds up to a quarter.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S ExpByPolynomial<S>(S x) where S : ILanes<S>
     {
         S n = S.Round(x * S.Constant(P.Log2OfEHi));
         S r = S.FusedMultiplyAdd(n, S.Constant(-P.Ln2Lo), S.FusedMultiplyAdd(n, S.Constant(-P.Ln2Hi), x));
         return S.Scale(ExpReduced(r), n);
+    }
+
+    /// <summary>The mantissa as the sum of a pair in order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static PowerOfE<S> ExpByPair<S>(S x) where S : ILanes<S>
+    {
+        var e = TakeApart(x, S.Constant(0));
+        var m = e.Mantissa;
+        return new(m.Hi, m.Lo, e.N);
     }
 
     /// <summary>2ˣ: x = n + r exactly, 2ʳ = 1 + r ln 2 + r² q(r) with ln 2 in two parts. Exact at whole numbers.</summary>

@@ -34,12 +34,16 @@ internal static partial class Elementary<P>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static S Cosh<S>(S x) where S : ILanes<S> => HalfOfExps(S.Abs(x), plus: true);
 
+    /// <summary>tanh x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S Tanh<S>(S x) where S : ILanes<S> => P.Tanh(x);
+
     /// <summary>
     /// tanh |x| = (1 − E) / (1 + E), E = e^(−2|x|) ≤ 1. 1 − E is a pair as in <see cref="Expm1"/>, so nothing cancels near zero,
     /// 1 + E = 2 − (1 − E), and the quotient is corrected once.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static S Tanh<S>(S x) where S : ILanes<S>
+    public static S TanhByExp<S>(S x) where S : ILanes<S>
     {
         S one = S.Constant(1), magnitude = S.Abs(x);
         S y = magnitude * S.Constant(-2);

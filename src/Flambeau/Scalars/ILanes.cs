@@ -33,14 +33,23 @@ public interface ILanes<S> : IReal<S>, IInteger<S> where S : ILanes<S>
     static abstract S GreaterBits(S x, S y);
     /// <summary>The mask of equal bits.</summary>
     static abstract S EqualBits(S x, S y);
+    /// <summary>
+    /// Of a <paramref name="table"/> of 8 or 16 numbers, the one that the lowest three or four bits of each <paramref name="index"/> name. Only float32 lanes have it.
+    /// The table is static data, whose address stays (an array literal read as a span).
+    /// </summary>
+    static abstract S Lookup(S index, ReadOnlySpan<float> table);
     /// <summary>The whole number nearest to x, as an integer of the lane's width; x must fit (float64: |x| ≤ 2⁵¹).</summary>
     static abstract S ToIntegerBits(S x);
     /// <summary>The lane's integer as a floating-point number (float64: of magnitude up to 2⁵¹).</summary>
     static abstract S FromIntegerBits(S x);
     /// <summary>x · 2ⁿ rounded once, subnormal results included; n is a whole number with |n| at most twice the largest exponent less two.</summary>
     static abstract S Scale(S x, S n);
+    /// <summary>x · 2^⌊n⌋, otherwise as <see cref="Scale"/>: n need not be whole.</summary>
+    static virtual S ScaleByFloor(S x, S n) => S.Scale(x, S.Floor(n));
     /// <summary>x held within [min, max]; NaN passes. The bounds are not zeros.</summary>
     static abstract S Bound(S x, S min, S max);
+    /// <summary>x, or max where x is above it; NaN passes. The bound is no zero.</summary>
+    static virtual S AtMost(S x, S max) => S.Bound(x, S.Constant(double.NegativeInfinity), max);
     /// <summary>True if the mask holds in no lane: a rare path may be skipped.</summary>
     static abstract bool None(S mask);
 }

@@ -24,6 +24,9 @@ internal static class Kind<T> where T : unmanaged
     public static NotSupportedException NotFloating([CallerMemberName] string function = "") =>
         new($"{function}: lanes of {typeof(T).Name} have no such function; convert to float32 or float64 first (promotion does).");
 
+    public static NotSupportedException NotFloat32([CallerMemberName] string function = "") =>
+        new($"{function}: lanes of {typeof(T).Name} have no such operation; only float32 lanes read tables.");
+
     /// <summary>One lane of a whole-number operation.</summary>
     public static T Apply<TOp>(T x, T y) where TOp : struct, ILaneOp
     {

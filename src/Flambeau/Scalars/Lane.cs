@@ -97,6 +97,8 @@ public readonly struct Lane<T>(T value) : ILanes<Lane<T>> where T : unmanaged
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> Scale(Lane<T> x, Lane<T> n) => Narrow(Lanes128<T>.Scale(Wide(x), Wide(n)));
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> Lookup(Lane<T> index, ReadOnlySpan<float> table) => Narrow(Lanes128<T>.Lookup(Wide(index), table));
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> Pow(Lane<T> x, Lane<T> y) => Narrow(Lanes128<T>.Pow(Wide(x), Wide(y)));
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane<T> Atan2(Lane<T> y, Lane<T> x) => Narrow(Lanes128<T>.Atan2(Wide(y), Wide(x)));

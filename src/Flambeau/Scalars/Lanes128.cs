@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -114,6 +115,14 @@ public readonly struct Lanes128<T>(Vector128<T> v) : ILanes<Lanes128<T>>, IWords
         if (typeof(T) == typeof(float) && Sse.IsSupported) return new(Sse.Max(min.V.AsSingle(), Sse.Min(max.V.AsSingle(), x.V.AsSingle())).As<float, T>());
         if (typeof(T) == typeof(double) && Sse2.IsSupported) return new(Sse2.Max(min.V.AsDouble(), Sse2.Min(max.V.AsDouble(), x.V.AsDouble())).As<double, T>());
         return Select(x < min, min, Select(x > max, max, x));
+    }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> AtMost(Lanes128<T> x, Lanes128<T> max)
+    {
+        if (typeof(T) == typeof(float) && Sse.IsSupported) return new(Sse.Min(max.V.AsSingle(), x.V.AsSingle()).As<float, T>());
+        if (typeof(T) == typeof(double) && Sse2.IsSupported) return new(Sse2.Min(max.V.AsDouble(), x.V.AsDouble()).As<double, T>());
+        return Select(x > max, max, x);
     }
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static bool None(Lanes128<T> mask) => Vector128.EqualsAll(mask.V.AsInt64(), Vector128<long>.Zero);
@@ -271,6 +280,9 @@ public readonly struct Lanes128<T>(Vector128<T> v) : ILanes<Lanes128<T>>, IWords
         if (typeof(T) == typeof(double) && Avx512F.VL.IsSupported) return new(Avx512F.VL.Scale(x.V.AsDouble(), n.V.AsDouble()).As<double, T>());
         return ScaleInTwoSteps(x, n);
     }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> ScaleByFloor(Lanes128<T> x, Lanes128<T> n) => Scale(x, Avx512F.VL.IsSupported ? n : Floor(n)); // AVX-512's instruction rounds n down by itself
     // 2ⁿ may leave the exponent's range where x · 2ⁿ does not; two factors of about 2ⁿᐟ² never do, and only the second product rounds.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes128<T> ScaleInTwoSteps(Lanes128<T> x, Lanes128<T> n)
@@ -292,6 +304,24 @@ public readonly struct Lanes128<T>(Vector128<T> v) : ILanes<Lanes128<T>>, IWords
             var second = Vector128.ShiftLeft(whole - half + Vector128.Create(1023L), 52).AsDouble();
             return new((x.V.AsDouble() * first * second).As<double, T>());
         }
+    }
+
+    // ---- Tables ----
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> Lookup(Lanes128<T> index, ReadOnlySpan<float> table)
+    {
+        if (typeof(T) != typeof(float)) throw Kind<T>.NotFloat32();
+        ref float first = ref MemoryMarshal.GetReference(table);
+        var i = index.V.AsInt32();
+        var result = Eight(ref first, i);
+        if (table.Length == 16) result = Vector128.ConditionalSelect(Bit(i, 8), Eight(ref Unsafe.Add(ref first, 8), i), result);
+        return new(result.As<float, T>());
+
+        static Vector128<float> Eight(ref float table, Vector128<int> i) => Vector128.ConditionalSelect(Bit(i, 4), Four(ref Unsafe.Add(ref table, 4), i), Four(ref table, i));
+        static Vector128<float> Four(ref float table, Vector128<int> i) => Avx.IsSupported ? Avx.PermuteVar(Vector128.LoadUnsafe(ref table), i) : Vector128.Shuffle(Vector128.LoadUnsafe(ref table), i & Vector128.Create(3));
+        static Vector128<float> Bit(Vector128<int> i, int bit) => Vector128.Equals(i & Vector128.Create(bit), Vector128.Create(bit)).AsSingle();
     }
 
     // ---- Words of 64 bits ----

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -115,6 +116,14 @@ public readonly struct Lanes256<T>(Vector256<T> v) : ILanes<Lanes256<T>>, IWords
         if (typeof(T) == typeof(float) && Avx.IsSupported) return new(Avx.Max(min.V.AsSingle(), Avx.Min(max.V.AsSingle(), x.V.AsSingle())).As<float, T>());
         if (typeof(T) == typeof(double) && Avx.IsSupported) return new(Avx.Max(min.V.AsDouble(), Avx.Min(max.V.AsDouble(), x.V.AsDouble())).As<double, T>());
         return Select(x < min, min, Select(x > max, max, x));
+    }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256<T> AtMost(Lanes256<T> x, Lanes256<T> max)
+    {
+        if (typeof(T) == typeof(float) && Avx.IsSupported) return new(Avx.Min(max.V.AsSingle(), x.V.AsSingle()).As<float, T>());
+        if (typeof(T) == typeof(double) && Avx.IsSupported) return new(Avx.Min(max.V.AsDouble(), x.V.AsDouble()).As<double, T>());
+        return Select(x > max, max, x);
     }
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static bool None(Lanes256<T> mask) => Vector256.EqualsAll(mask.V.AsInt64(), Vector256<long>.Zero);
@@ -272,6 +281,9 @@ public readonly struct Lanes256<T>(Vector256<T> v) : ILanes<Lanes256<T>>, IWords
         if (typeof(T) == typeof(double) && Avx512F.VL.IsSupported) return new(Avx512F.VL.Scale(x.V.AsDouble(), n.V.AsDouble()).As<double, T>());
         return ScaleInTwoSteps(x, n);
     }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256<T> ScaleByFloor(Lanes256<T> x, Lanes256<T> n) => Scale(x, Avx512F.VL.IsSupported ? n : Floor(n)); // AVX-512's instruction rounds n down by itself
     // 2ⁿ may leave the exponent's range where x · 2ⁿ does not; two factors of about 2ⁿᐟ² never do, and only the second product rounds.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes256<T> ScaleInTwoSteps(Lanes256<T> x, Lanes256<T> n)
@@ -293,6 +305,24 @@ public readonly struct Lanes256<T>(Vector256<T> v) : ILanes<Lanes256<T>>, IWords
             var second = Vector256.ShiftLeft(whole - half + Vector256.Create(1023L), 52).AsDouble();
             return new((x.V.AsDouble() * first * second).As<double, T>());
         }
+    }
+
+    // ---- Tables ----
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256<T> Lookup(Lanes256<T> index, ReadOnlySpan<float> table)
+    {
+        if (typeof(T) != typeof(float)) throw Kind<T>.NotFloat32();
+        if (!Avx2.IsSupported) return new(Vector256.Create(Lanes128<T>.Lookup(new(index.V.GetLower()), table).V, Lanes128<T>.Lookup(new(index.V.GetUpper()), table).V));
+        ref float first = ref MemoryMarshal.GetReference(table);
+        Vector256<float> lower = Vector256.LoadUnsafe(ref first);
+        if (table.Length == 8) return new(Avx2.PermuteVar8x32(lower, index.V.AsInt32()).As<float, T>());
+        Vector256<float> upper = Vector256.LoadUnsafe(ref first, 8);
+        if (Avx512F.VL.IsSupported) return new(Avx512F.VL.PermuteVar8x32x2(lower, index.V.AsInt32(), upper).As<float, T>());
+        // the index's fourth bit, as the sign, takes from the upper half
+        Vector256<float> inUpper = Vector256.ShiftLeft(index.V.AsInt32(), 28).AsSingle();
+        return new(Avx.BlendVariable(Avx2.PermuteVar8x32(lower, index.V.AsInt32()), Avx2.PermuteVar8x32(upper, index.V.AsInt32()), inUpper).As<float, T>());
     }
 
     // ---- Words of 64 bits ----

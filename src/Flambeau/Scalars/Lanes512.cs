@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -113,6 +114,14 @@ public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>>, IWords
         if (typeof(T) == typeof(float) && Avx512F.IsSupported) return new(Avx512F.Max(min.V.AsSingle(), Avx512F.Min(max.V.AsSingle(), x.V.AsSingle())).As<float, T>());
         if (typeof(T) == typeof(double) && Avx512F.IsSupported) return new(Avx512F.Max(min.V.AsDouble(), Avx512F.Min(max.V.AsDouble(), x.V.AsDouble())).As<double, T>());
         return Select(x < min, min, Select(x > max, max, x));
+    }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512<T> AtMost(Lanes512<T> x, Lanes512<T> max)
+    {
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported) return new(Avx512F.Min(max.V.AsSingle(), x.V.AsSingle()).As<float, T>());
+        if (typeof(T) == typeof(double) && Avx512F.IsSupported) return new(Avx512F.Min(max.V.AsDouble(), x.V.AsDouble()).As<double, T>());
+        return Select(x > max, max, x);
     }
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static bool None(Lanes512<T> mask) => Vector512.EqualsAll(mask.V.AsInt64(), Vector512<long>.Zero);
@@ -270,6 +279,9 @@ public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>>, IWords
         if (typeof(T) == typeof(double) && Avx512F.IsSupported) return new(Avx512F.Scale(x.V.AsDouble(), n.V.AsDouble()).As<double, T>());
         return ScaleInTwoSteps(x, n);
     }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512<T> ScaleByFloor(Lanes512<T> x, Lanes512<T> n) => Scale(x, Avx512F.IsSupported ? n : Floor(n)); // AVX-512's instruction rounds n down by itself
     // 2ⁿ may leave the exponent's range where x · 2ⁿ does not; two factors of about 2ⁿᐟ² never do, and only the second product rounds.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes512<T> ScaleInTwoSteps(Lanes512<T> x, Lanes512<T> n)
@@ -291,6 +303,23 @@ public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>>, IWords
             var second = Vector512.ShiftLeft(whole - half + Vector512.Create(1023L), 52).AsDouble();
             return new((x.V.AsDouble() * first * second).As<double, T>());
         }
+    }
+
+    // ---- Tables ----
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes512<T> Lookup(Lanes512<T> index, ReadOnlySpan<float> table)
+    {
+        if (typeof(T) != typeof(float)) throw Kind<T>.NotFloat32();
+        if (Avx512DQ.IsSupported)
+        {
+            // static data does not move; Vector512.Create would take two instructions for what a load does
+            var first = (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(table));
+            var all = table.Length == 16 ? Vector512.Load(first) : Avx512DQ.BroadcastVector256ToVector512(first);
+            return new(Avx512F.PermuteVar16x32(all, index.V.AsInt32()).As<float, T>());
+        }
+        return new(Vector512.Create(Lanes256<T>.Lookup(new(index.V.GetLower()), table).V, Lanes256<T>.Lookup(new(index.V.GetUpper()), table).V));
     }
 
     // ---- Words of 64 bits ----

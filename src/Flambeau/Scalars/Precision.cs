@@ -1,5 +1,14 @@
 namespace Flambeau.Scalars;
 
+/// <summary>eˣ = 2^⌊Power⌋ (Hi + Lo), |Lo| far below |Hi|.</summary>
+/// <typeparam name="S">The lanes.</typeparam>
+internal readonly struct PowerOfE<S>(S hi, S lo, S power) where S : ILanes<S>
+{
+    public readonly S Hi = hi;
+    public readonly S Lo = lo;
+    public readonly S Power = power;
+}
+
 /// <summary>
 /// What the elementary functions need to know of a floating-point format: its layout, its constants cut in two, and minimax polynomials good to its last bit.
 /// The reductions around them (<see cref="Elementary{P}"/>) are common to all formats.
@@ -103,6 +112,12 @@ internal interface IPrecision
     /// </summary>
     static abstract S ErfcTail<S>(S t) where S : ILanes<S>;
 
+    /// <summary>eˣ for <see cref="ExpMin"/> ≤ x ≤ <see cref="ExpMax"/>.</summary>
+    static abstract S Exp<S>(S x) where S : ILanes<S>;
+    /// <summary>eˣ in the same range, before the power of two and the last rounding.</summary>
+    static abstract PowerOfE<S> ExpTakenApart<S>(S x) where S : ILanes<S>;
+    /// <summary>tanh x.</summary>
+    static abstract S Tanh<S>(S x) where S : ILanes<S>;
     /// <summary>The normal distribution function by the precision's own formula.</summary>
     static abstract S NormalCdf<S>(S x) where S : ILanes<S>;
 

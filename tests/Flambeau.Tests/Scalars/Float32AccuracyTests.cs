@@ -28,7 +28,7 @@ public class Float32AccuracyTests
         ["Atan"] = Of<Atan>(1),
         ["Sinh"] = Of<Sinh>(1),
         ["Cosh"] = Of<Cosh>(1),
-        ["Tanh"] = Of<Tanh>(1),
+        ["Tanh"] = Of<Tanh>(1.5),
         ["Asinh"] = Of<Asinh>(1),
         ["Acosh"] = Of<Acosh>(1),
         ["Atanh"] = Of<Atanh>(1),
@@ -71,6 +71,45 @@ public class Float32AccuracyTests
         for (int i = 0; i < x.Length; i++)
             if (!float.IsNaN(x[i])) worst = Math.Max(worst, Math.Abs(y[i] - NormalCdf.Of(new Reference(x[i])).Value));
         Assert.True(worst <= 1e-7, $"off by {worst:E2}");
+    }
+
+    [Fact]
+    public void Functions_by_tables_stay_in_their_range_between_all_their_pieces()
+    {
+        // every 7,919th number: all exponents, both signs, and each table's every interval many times
+        var x = Enumerable.Range(0, (int)(uint.MaxValue / 7919)).Select(i => BitConverter.UInt32BitsToSingle((uint)i * 7919)).Where(v => !float.IsNaN(v)).ToArray();
+        float[] tanh = Through<Lanes256<float>>.Unary<Tanh, float>(x), sigmoid = Through<Lanes256<float>>.Unary<Sigmoid, float>(x), normal = Through<Lanes256<float>>.Unary<NormalCdf, float>(x);
+        for (int i = 0; i < x.Length; i++)
+        {
+            Assert.True(MathF.Abs(tanh[i]) <= 1 && float.IsNegative(tanh[i]) == float.IsNegative(x[i]), $"tanh({x[i]:R}) = {tanh[i]:R}");
+            Assert.True(sigmoid[i] is >= 0 and <= 1, $"sigmoid({x[i]:R}) = {sigmoid[i]:R}");
+            Assert.True(normal[i] is >= 0 and <= 1, $"normal({x[i]:R}) = {normal[i]:R}");
+        }
+    }
+
+    private static ReadOnlySpan<float> Eight => [1, 2, 3, 4, 5, 6, 7, 8];
+    private static ReadOnlySpan<float> Sixteen => [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+
+    [Fact]
+    public void A_table_is_read_by_the_lowest_bits_of_an_index_at_every_width()
+    {
+        Check<Lane<float>>();
+        Check<Lanes128<float>>();
+        Check<Lanes256<float>>();
+        Check<Lanes512<float>>();
+
+        static unsafe void Check<S>() where S : ILanes<S>
+        {
+            int* index = stackalloc int[16];
+            float* eight = stackalloc float[16], sixteen = stackalloc float[16];
+            for (int first = 0; first < 64; first += S.Count)
+            {
+                for (int i = 0; i < S.Count; i++) index[i] = (first + i) * 0x1234567;
+                S.Store(S.Lookup(S.Load(index), Eight), eight);
+                S.Store(S.Lookup(S.Load(index), Sixteen), sixteen);
+                for (int i = 0; i < S.Count; i++) Assert.Equal(((index[i] & 7) + 1, (index[i] & 15) + 1), (eight[i], sixteen[i]));
+            }
+        }
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Flambeau.Scalars;
 
 namespace Flambeau.Compile.Emit;
@@ -69,6 +71,15 @@ internal readonly struct LaneCode<P>(LaneNode node) : ILanes<LaneCode<P>>, IWord
     public static LaneCode<P> ToIntegerBits(LaneCode<P> x) => Of(LaneOp.ToIntegerBits, x);
     public static LaneCode<P> FromIntegerBits(LaneCode<P> x) => Of(LaneOp.FromIntegerBits, x);
     public static LaneCode<P> Scale(LaneCode<P> x, LaneCode<P> n) => Of(LaneOp.Scale, x, n);
+    public static LaneCode<P> ScaleByFloor(LaneCode<P> x, LaneCode<P> n) => Of(LaneOp.ScaleByFloor, x, n);
+
+    public static unsafe LaneCode<P> Lookup(LaneCode<P> index, ReadOnlySpan<float> table)
+    {
+        long address = (long)Unsafe.AsPointer(ref MemoryMarshal.GetReference(table)); // static data does not move
+        return table.Length == 16
+            ? Of(LaneOp.Lookup16, index, new(LaneNode.Of(LaneOp.Table16, [], address)))
+            : Of(LaneOp.Lookup8, index, new(LaneNode.Of(LaneOp.Table8, [], address)));
+    }
 
     public static LaneCode<P> MultiplyHalves(LaneCode<P> x, LaneCode<P> y) => Of(LaneOp.MultiplyHalves, x, y);
     public static LaneCode<P> Xor(LaneCode<P> x, LaneCode<P> y, LaneCode<P> z) => Of(LaneOp.XorWords, x, y, z);

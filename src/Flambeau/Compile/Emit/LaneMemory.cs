@@ -61,6 +61,24 @@ internal static unsafe class LaneMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StreamWords16(Vector512<int> x, byte* p) => Vector512.Narrow(x, x).GetLower().StoreAlignedNonTemporal((short*)p);
 
+    /// <summary>What an index names in a table, where no instruction of this width does it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Lookup8(Vector128<float> index, float* table) => Lanes128<float>.Lookup(new(index), new(table, 8)).V;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Lookup16(Vector128<float> index, float* table) => Lanes128<float>.Lookup(new(index), new(table, 16)).V;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Lookup8(Vector256<float> index, float* table) => Lanes256<float>.Lookup(new(index), new(table, 8)).V;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Lookup16(Vector256<float> index, float* table) => Lanes256<float>.Lookup(new(index), new(table, 16)).V;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Lookup8(Vector512<float> index, float* table) => Lanes512<float>.Lookup(new(index), new(table, 8)).V;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Lookup16(Vector512<float> index, float* table) => Lanes512<float>.Lookup(new(index), new(table, 16)).V;
+
+    /// <summary>Eight numbers in both halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Twice(float* table) => Vector512.Create(Vector256.Load(table), Vector256.Load(table));
+
     /// <summary>Writes a byte a lane: 1 where the mask holds, else 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreMask(Vector128<float> mask, byte* p) => Lanes128<float>.StoreMask(new(mask), p);

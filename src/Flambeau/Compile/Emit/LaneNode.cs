@@ -13,7 +13,13 @@ internal enum LaneOp : byte
     Less, LessOrEqual, Equal, And, Or, Xor, Not, Select, Bound, Min, Max, Abs,
     Floor, Ceiling, Truncate, Round,
     AddBits, SubtractBits, ShiftLeftBits, ShiftRightBits, ShiftRightSignBits, GreaterBits, EqualBits,
-    ToIntegerBits, FromIntegerBits, Scale,
+    ToIntegerBits, FromIntegerBits, Scale, ScaleByFloor,
+    /// <summary>A table of 8 numbers, as many times as they fit the vector: the payload is their address.</summary>
+    Table8,
+    /// <summary>As much of a table of 16 numbers as fits the vector: the payload is their address.</summary>
+    Table16,
+    /// <summary>What an index names in a table: index, table.</summary>
+    Lookup8, Lookup16,
     /// <summary>A word of a schedule in memory in every lane: the payload is the word's number, below it the operand's in 8 bits.</summary>
     ScheduleWord,
     /// <summary>The numbers of the blocks that two vectors' elements come from, in words of 64 bits: the payload is the operand that is the row's first block. It and what is computed from it exists once for two vectors.</summary>
@@ -39,7 +45,7 @@ internal sealed class LaneNode
     public double Value => BitConverter.Int64BitsToDouble(Payload);
 
     /// <summary>What the operation costs, in additions.</summary>
-    public int Weight => Op switch { LaneOp.Input or LaneOp.Constant or LaneOp.Bits or LaneOp.ScheduleWord => 0, LaneOp.Divide or LaneOp.Sqrt => 8, LaneOp.Min or LaneOp.Max or LaneOp.Scale => 6, _ => 1 };
+    public int Weight => Op switch { LaneOp.Input or LaneOp.Constant or LaneOp.Bits or LaneOp.ScheduleWord or LaneOp.Table8 or LaneOp.Table16 => 0, LaneOp.Divide or LaneOp.Sqrt => 8, LaneOp.Min or LaneOp.Max or LaneOp.Scale or LaneOp.ScaleByFloor => 6, _ => 1 };
 
     public static LaneNode Of(LaneOp op, LaneNode[] args, long payload = 0)
     {

@@ -38,6 +38,7 @@ internal sealed unsafe class LoopEmitter
     readonly LocalBuilder _i, _whole, _reach, _isInside; // elements that the body does; elements of whole vectors that cover the others; whether the row's rest is worked on in place
     readonly LocalBuilder _row, _pad, _j; // of a copy
     readonly Dictionary<LaneNode, LocalBuilder> _invariants = [];
+    readonly Dictionary<LaneNode, LocalBuilder> _constants = []; // those that stay in registers
     readonly LocalBuilder[][] _chains;  // of operands: a local for each vector of chains
     readonly HashSet<LaneNode> _marked = [], _varying = [];
     readonly HashSet<LaneNode> _heldMasks = []; // masks that something else than a choice or another such mask reads
@@ -70,10 +71,32 @@ internal sealed unsafe class LoopEmitter
         foreach (var writes in (ReadOnlySpan<(int, LaneNode Node)[]>)[code.Writes, code.LastWrites]) MarkMasks(writes);
         int weight = Uses(code.Writes).Keys.Sum(n => n.Weight), vectors = ChainBytes / (width / 8), chains = code.Identities.Count * vectors, registers = width == 512 || Avx512F.VL.IsSupported ? 32 : 16;
         _chainsInRegisters = chains > 0 && chains <= registers / 2 && weight <= LightBody;
-        // constants, a row's number and what an operation needs in between take registers too
-        int room = (registers - (registers == 32 ? 5 : 3) - (_chainsInRegisters ? chains : 0)) / Registers();
-        _beside = room >= 4 ? 4 : room >= 2 ? 2 : 1;
+        _beside = Beside(registers, _chainsInRegisters ? chains : 0);
         _unroll = _chainsInRegisters ? vectors : _beside;
+    }
+
+    // How many vectors go side by side, and which constants stay in registers beside them: loaded for each operation, a constant takes as long as it.
+    int Beside(int registers, int chains)
+    {
+        // a row's number and what an operation needs in between take registers too, and constants that are loaded where they are needed
+        int between = registers == 32 || Uses(_code.Writes).Keys.Any(n => n.Op is LaneOp.Scale or LaneOp.ScaleByFloor or LaneOp.Lookup16) ? 5 : 3;
+        int live = Registers(), room = (registers - between - chains) / live, beside = room >= 4 ? 4 : room >= 2 ? 2 : 1;
+        if (registers == 32)
+            foreach (var constant in Constants().Take(registers - between - chains - beside * live)) _constants.Add(constant, _il.DeclareLocal(_vector.Vector));
+        return beside;
+    }
+
+    // of the loop's body, those first that most operations read
+    List<LaneNode> Constants() =>
+        [.. InOrder(_code.Writes).Where(_varying.Contains).SelectMany(n => n.Args).Where(n => IsConstant(n) && n.Op != LaneOp.ScheduleWord).CountBy(n => n).OrderByDescending(n => n.Value).Select(n => n.Key)];
+
+    void LoadConstants()
+    {
+        foreach (var (constant, local) in _constants)
+        {
+            _vector.Emit(constant, Push);
+            _il.Emit(OpCodes.Stloc, local);
+        }
     }
 
     int Step => _unroll * _vector.Count;
@@ -82,6 +105,9 @@ internal sealed unsafe class LoopEmitter
     public int Weight => Uses(_code.Writes).Keys.Sum(n => n.Weight);
 
     public bool HasVectors => _code.HasVectors;
+
+    /// <summary>True if other loops need the registers of this one's constants in between.</summary>
+    public bool HasConstantsByRow { get; init; }
 
     /// <summary>Asks for so many operands' next rows while this one is worked on: pointers there, and bytes an element.</summary>
     public List<(LocalBuilder Next, int Size)> Fetches { get; } = [];
@@ -93,6 +119,7 @@ internal sealed unsafe class LoopEmitter
         MultipleOf(Step, 0, _whole);
         MultipleOf(_vector.Count, _vector.Count - 1, _reach);
         ForShared(fill: true);
+        if (!HasConstantsByRow) LoadConstants();
     }
 
     /// <summary>After the last.</summary>
@@ -138,6 +165,7 @@ internal sealed unsafe class LoopEmitter
 
     void WriteVectors()
     {
+        if (HasConstantsByRow) LoadConstants();
         BeginChains();
         Label body = _il.DefineLabel(), test = _il.DefineLabel(), end = _il.DefineLabel();
         _il.Emit(OpCodes.Ldc_I8, 0L);
@@ -484,7 +512,7 @@ internal sealed unsafe class LoopEmitter
         var constants = new Dictionary<LaneNode, LocalBuilder>();
         // a constant is loaded once for all vectors
         foreach (var arg in args)
-            if (_beside > 1 && IsConstant(arg) && !constants.ContainsKey(arg))
+            if (_beside > 1 && IsConstant(arg) && !_constants.ContainsKey(arg) && !constants.ContainsKey(arg))
             {
                 PushConstant(arg);
                 _il.Emit(OpCodes.Stloc, constants[arg] = Rent());
@@ -546,10 +574,11 @@ internal sealed unsafe class LoopEmitter
 
     static void Push(LaneNode node) => throw new InvalidOperationException("constants have no arguments");
 
-    static bool IsConstant(LaneNode node) => node.Op is LaneOp.Constant or LaneOp.Bits or LaneOp.ScheduleWord;
+    static bool IsConstant(LaneNode node) => node.Op is LaneOp.Constant or LaneOp.Bits or LaneOp.ScheduleWord or LaneOp.Table8 or LaneOp.Table16;
 
     void PushConstant(LaneNode node)
     {
+        if (_constants.TryGetValue(node, out var local)) { _il.Emit(OpCodes.Ldloc, local); return; }
         if (node.Op != LaneOp.ScheduleWord) { _vector.Emit(node, Push); return; }
         _il.Emit(OpCodes.Ldloc, _at[node.Payload & 0xFF]);
         _il.Emit(OpCodes.Ldc_I4, (int)(node.Payload >> 8) * sizeof(uint));
@@ -566,6 +595,7 @@ internal sealed unsafe class LoopEmitter
         var uses = Uses(writes);
         var order = new List<(LaneNode, int)>();
         var seen = new HashSet<LaneNode>();
+        var needs = new Dictionary<LaneNode, int>();
         foreach (var (operand, node) in writes)
         {
             Visit(node);
@@ -576,8 +606,16 @@ internal sealed unsafe class LoopEmitter
         void Visit(LaneNode node)
         {
             if (!_varying.Contains(node) || !seen.Add(node)) return;
-            foreach (var arg in Arguments(node)) Visit(arg);
+            foreach (var arg in Arguments(node).OrderByDescending(Need)) Visit(arg);
             if (node.Op != LaneOp.Input || uses[node] > 1) order.Add((node, -1));
+        }
+
+        // registers that a value takes to compute, the most needy of its operands first (Sethi and Ullman 1970, who have no values with two uses)
+        int Need(LaneNode node)
+        {
+            if (!_varying.Contains(node)) return 0;
+            if (!needs.TryGetValue(node, out int need)) needs.Add(node, need = Math.Max(1, Arguments(node).Distinct().Select(Need).OrderDescending().Select((n, i) => n + i).DefaultIfEmpty(0).Max()));
+            return need;
         }
     }
 

@@ -26,7 +26,7 @@ internal sealed unsafe class PassEmitter
         int operands = 0;
         for (int i = 0; i < codes.Length; i++)
         {
-            _loops[i] = new(codes[i], il, width, _at, pads, operands);
+            _loops[i] = new(codes[i], il, width, _at, pads, operands) { HasConstantsByRow = codes.Length > 1 };
             operands += codes[i].Operands.Length;
         }
         Fetch(codes, ahead);

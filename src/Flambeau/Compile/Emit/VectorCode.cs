@@ -19,7 +19,7 @@ internal sealed class VectorCode
     // what is found by name below, kept when a program is trimmed
     [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Vector128)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Vector256)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Vector512))]
     [DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties, typeof(Vector128<>)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties, typeof(Vector256<>)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties, typeof(Vector512<>))]
-    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F.VL)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx2))]
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512F.VL)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx512DQ)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Avx2))]
     [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Sse)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Sse2)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(Sse41))]
     [DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(LaneMemory)), DynamicDependency(DynamicallyAccessedMemberTypes.PublicMethods, typeof(LaneWords<,>))]
     public VectorCode(ILGenerator il, int width, Type element)
@@ -51,7 +51,9 @@ internal sealed class VectorCode
             case LaneOp.FusedMultiplyAdd: push(node.Args[0]); push(node.Args[1]); push(node.Args[2]); Call("FusedMultiplyAdd", Vector, Vector, Vector); break;
             case LaneOp.Select: Select(node, push); break;
             case LaneOp.Bound: Bound(node, push); break;
-            case LaneOp.Scale: Scale(node, push); break;
+            case LaneOp.Scale or LaneOp.ScaleByFloor: Scale(node, push); break;
+            case LaneOp.Table8 or LaneOp.Table16: Table(node); break;
+            case LaneOp.Lookup8 or LaneOp.Lookup16: Lookup(node, push); break;
             case LaneOp.MultiplyHalves: MultiplyHalves(node, push); break;
             case LaneOp.XorWords: XorWords(node, push); break;
             case LaneOp.UpperHalves: Words(node.Args[0], push); MoveHalves("ShiftRightLogical"); FromWords(); break;
@@ -190,9 +192,11 @@ internal sealed class VectorCode
         var (x, min, max) = (node.Args[0], node.Args[1], node.Args[2]);
         if (Extremes is { } extremes)
         {
-            push(min); push(max); push(x);
+            bool isBelow = min.Op != LaneOp.Constant || min.Value != double.NegativeInfinity;
+            if (isBelow) push(min);
+            push(max); push(x);
             _il.Emit(OpCodes.Call, Method(extremes, "Min", Vector, Vector));
-            _il.Emit(OpCodes.Call, Method(extremes, "Max", Vector, Vector));
+            if (isBelow) _il.Emit(OpCodes.Call, Method(extremes, "Max", Vector, Vector));
             return;
         }
         // x < min ? min : x > max ? max : x
@@ -242,6 +246,7 @@ internal sealed class VectorCode
         }
         LocalBuilder whole = RentInteger(), half = RentInteger();
         push(node.Args[1]);
+        if (node.Op == LaneOp.ScaleByFloor) Call("Floor", Vector);
         if (IsDouble) ToIntegerBits();
         else Call("ConvertToInt32Native", Vector);
         _il.Emit(OpCodes.Stloc, whole);
@@ -269,6 +274,67 @@ internal sealed class VectorCode
         Call("Add", VectorOf(_integer), VectorOf(_integer));
         Shift("ShiftLeft", _integer, IsDouble ? 52 : 23);
         FromInteger();
+    }
+
+    // ---- tables ----
+
+    void Table(LaneNode node)
+    {
+        Address(node.Payload);
+        if (Width < 512 || node.Op == LaneOp.Table16) Load();
+        else if (Avx512DQ.IsSupported) _il.Emit(OpCodes.Call, Method(typeof(Avx512DQ), "BroadcastVector256ToVector512", typeof(float*)));
+        else _il.Emit(OpCodes.Call, typeof(LaneMemory).GetMethod("Twice")!);
+    }
+
+    void At(long address)
+    {
+        Address(address);
+        Load();
+    }
+
+    void Address(long address)
+    {
+        _il.Emit(OpCodes.Ldc_I8, address);
+        _il.Emit(OpCodes.Conv_U);
+    }
+
+    void Lookup(LaneNode node, Action<LaneNode> push)
+    {
+        var (index, table) = (node.Args[0], node.Args[1]);
+        bool isLong = node.Op == LaneOp.Lookup16;
+        if (Width == 512 && Avx512DQ.IsSupported) Permute(typeof(Avx512F), "PermuteVar16x32", index, table, push);
+        else if (Width == 256 && !isLong && Avx2.IsSupported) Permute(typeof(Avx2), "PermuteVar8x32", index, table, push);
+        else if (Width == 256 && Avx512F.VL.IsSupported)
+        {
+            push(table); Index(index, push); At(table.Payload + 32);
+            _il.Emit(OpCodes.Call, Method(typeof(Avx512F.VL), "PermuteVar8x32x2", Vector, VectorOf(_integer), Vector));
+        }
+        else if (Width == 256 && Avx2.IsSupported)
+        {
+            // the index's fourth bit, as the sign, takes from the upper half
+            Permute(typeof(Avx2), "PermuteVar8x32", index, table, push);
+            At(table.Payload + 32); Index(index, push);
+            _il.Emit(OpCodes.Call, Method(typeof(Avx2), "PermuteVar8x32", Vector, VectorOf(_integer)));
+            Index(index, push); Shift("ShiftLeft", _integer, 28); FromInteger();
+            _il.Emit(OpCodes.Call, Method(typeof(Avx), "BlendVariable", Vector, Vector, Vector));
+        }
+        else
+        {
+            push(index); Address(table.Payload);
+            _il.Emit(OpCodes.Call, typeof(LaneMemory).GetMethod($"Lookup{(isLong ? 16 : 8)}", [Vector, typeof(float*)])!);
+        }
+    }
+
+    void Permute(Type holder, string name, LaneNode index, LaneNode table, Action<LaneNode> push)
+    {
+        push(table); Index(index, push);
+        _il.Emit(OpCodes.Call, Method(holder, name, Vector, VectorOf(_integer)));
+    }
+
+    void Index(LaneNode index, Action<LaneNode> push)
+    {
+        push(index);
+        ToInteger();
     }
 
     // ---- words of 64 bits ----
