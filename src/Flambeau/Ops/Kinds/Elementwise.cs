@@ -182,6 +182,9 @@ internal abstract class ElementwiseOp : Op
 
     public Kernel Kernel => _kernel ??= MakeKernel();
 
+    internal Compile.OperatorLoops Loops => _loops ??= new(this);
+    Compile.OperatorLoops? _loops;
+
     public sealed override bool IsDifferentiable(int operand) =>
         operand >= Conditions && operand < Arity - Parameters && Promotion != Promotion.Bool && !IsInteger;
 
@@ -257,7 +260,7 @@ internal abstract class ElementwiseOp : Op
         x = InCommonType(x, common);
         Check(x);
         var y = Tensor.Empty(shape, type);
-        ElementwiseLoop.Run(Kernel, ComputeType(common), y, x);
+        ElementwiseLoop.Run(this, ComputeType(common), y, x);
         return y;
     }
 
@@ -283,7 +286,7 @@ internal abstract class ElementwiseOp : Op
             op.InCommonType(x, common).CopyTo(operands);
             for (int i = 1; i < x.Length; i++)
                 if (Shapes.MayAlias(target, operands[i])) operands[i] = operands[i].Detached().Clone();
-            ElementwiseLoop.Run(op.Kernel, ComputeType(common), target, operands[..x.Length]);
+            ElementwiseLoop.Run(op, ComputeType(common), target, operands[..x.Length]);
         }
     }
 
