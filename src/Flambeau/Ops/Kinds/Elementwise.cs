@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Compile;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
 
@@ -155,6 +156,7 @@ internal abstract class ElementwiseOp : Op
 {
     readonly Derivative?[] _derivatives;
     Kernel? _kernel;
+    OperatorLoops? _loops;
 
     protected ElementwiseOp(string name, int arity) => (Name, Arity, _derivatives) = (name, arity, new Derivative?[arity]);
 
@@ -182,8 +184,8 @@ internal abstract class ElementwiseOp : Op
 
     public Kernel Kernel => _kernel ??= MakeKernel();
 
-    internal Compile.OperatorLoops Loops => _loops ??= new(this);
-    Compile.OperatorLoops? _loops;
+    /// <summary>The emitted loops that may take the kernel's place.</summary>
+    public OperatorLoops Loops => _loops ??= new(this);
 
     public sealed override bool IsDifferentiable(int operand) =>
         operand >= Conditions && operand < Arity - Parameters && Promotion != Promotion.Bool && !IsInteger;

@@ -15,33 +15,49 @@ internal static unsafe partial class ElementwiseLoop
     static void ChooseLoop(ref Plan plan, Tensor y, ReadOnlySpan<Tensor> x)
     {
         int n = plan.Operands;
-        long row = plan.Row, rows = plan.Rank > 1 ? plan.Collapsed[plan.Rank - 2] : 1;
-        ref readonly var result = ref plan.Walks[n];
-        bool whole = row % RowProgram.MostLanes == 0, aliased = false, unplain = false, narrow = result.Type.Size < plan.ElementSize && result.Type != DType.Bool;
-        // a row's last vector reaches into the next row: of the result it must be the next to be written, and what is read there must be memory
-        bool together = whole || result.Outer == row;
+        bool isPlain = plan.Walks[n].Inner == 1, isTurned = false, isNarrow = plan.Walks[n].Type != plan.Compute && y.DType != DType.Bool, isInPlace = false;
         for (int k = 0; k < n; k++)
         {
-            ref readonly var walk = ref plan.Walks[k];
-            bool isResult = ReferenceEquals(x[k].Store, y.Store);
-            aliased |= isResult;
-            unplain |= walk.Inner is not (0 or 1);
-            narrow |= walk.Type != plan.Compute;
-            together &= whole || !isResult && (walk.Inner == 0 || walk.Outer == 0 || walk.Outer >= row);
+            isTurned |= plan.Walks[k].Inner is not (0 or 1);
+            isNarrow |= plan.Walks[k].Type != plan.Compute;
+            isInPlace |= ReferenceEquals(x[k].Store, y.Store);
         }
-        bool byRows = !unplain && result.Inner == 1 && (row >= RowMinimum || together && rows * row >= Least), byBlocks = unplain && result.Inner == 1 && CutsInBlocks(ref plan);
-        bool streams = (byRows || byBlocks) && !aliased && y.IsContiguous && y.DType != DType.Bool && ((nint)plan.Y | (plan.Rank > 1 ? row * plan.ResultSize : 0)) % LaneMemory.StreamBytes == 0 && Streaming.Suits(plan.Count * plan.ResultSize);
-        if (!(narrow || streams || byBlocks || byRows && plan.Rank > 1 || plan.Loops!.AlwaysGain)) return;
+        bool together = AreTogether(plan, y, x);
+        var way = isPlain && !isTurned && (plan.Row >= RowMinimum || together && plan.RowsAtOnce * plan.Row >= Least) ? Way.LoopRows
+            : isPlain && isTurned && CutsInBlocks(ref plan) ? Way.LoopBlocks : Way.Tiles;
+        bool streams = way != Way.Tiles && !isInPlace && IsStream(plan, y);
+        // in first-level cache and without a conversion, kernels of light bodies are as fast
+        if (!(isNarrow || streams || way == Way.LoopBlocks || way == Way.LoopRows && plan.Rank > 1 || plan.Loops!.AlwaysGain)) return;
         Span<LoopOperand> operands = stackalloc LoopOperand[n + 1];
-        for (int k = 0; k < n; k++)
-        {
-            ref readonly var walk = ref plan.Walks[k];
-            bool isNumber = walk.IsScalar || walk.Inner == 0 && (byRows || byBlocks || row >= RowMinimum);
-            operands[k] = new(isNumber ? Access.Broadcast : byRows && !whole && plan.Rank > 1 && walk.Outer == 0 ? Access.Shared : Access.Load, walk.Type);
-        }
+        for (int k = 0; k < n; k++) operands[k] = new(AccessOf(plan, way, plan.Walks[k]), plan.Walks[k].Type);
         operands[n] = new(streams ? Access.Stream : Access.Store, y.DType);
         plan.Loop = plan.Loops!.Find(plan.Compute, operands, plan.Count);
-        if (plan.Loop is not null) (plan.Way, plan.Together, plan.Streams) = (byRows ? Way.LoopRows : byBlocks ? Way.LoopBlocks : Way.Tiles, together, streams);
+        if (plan.Loop is not null) (plan.Way, plan.Together, plan.Streams) = (way, together, streams);
+    }
+
+    static bool IsWhole(in Plan plan) => plan.Rank < 2 || plan.Row % RowProgram.MostLanes == 0;
+
+    // True if one call may do many rows. A row's last vector reaches into the next row: of the result that must be written later, operands must have memory there, and none may be what is overwritten.
+    static bool AreTogether(in Plan plan, Tensor y, ReadOnlySpan<Tensor> x)
+    {
+        if (IsWhole(plan)) return true;
+        if (plan.Walks[plan.Operands].Outer != plan.Row) return false;
+        for (int k = 0; k < plan.Operands; k++)
+        {
+            ref readonly var walk = ref plan.Walks[k];
+            if (ReferenceEquals(x[k].Store, y.Store) || walk.Inner != 0 && walk.Outer != 0 && walk.Outer < plan.Row) return false;
+        }
+        return true;
+    }
+
+    // rows begin where such stores may
+    static bool IsStream(in Plan plan, Tensor y) => y.IsContiguous && y.DType != DType.Bool
+        && ((nint)plan.Y | (plan.Rank < 2 ? 0 : plan.Row * plan.ResultSize)) % LaneMemory.StreamBytes == 0 && Streaming.Suits(plan.Count * plan.ResultSize);
+
+    static Access AccessOf(in Plan plan, Way way, in Walk walk)
+    {
+        if (walk.IsScalar || walk.Inner == 0 && (way != Way.Tiles || plan.Row >= RowMinimum)) return Access.Broadcast;
+        return way == Way.LoopRows && !IsWhole(plan) && walk.Outer == 0 ? Access.Shared : Access.Load;
     }
 
     // rows that the loop reads and writes where they are, those along one dim at a call

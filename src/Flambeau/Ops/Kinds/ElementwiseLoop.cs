@@ -30,9 +30,12 @@ internal static unsafe partial class ElementwiseLoop
         bool direct = y.IsContiguous && (kernel.YieldsMask ? y.DType == DType.Bool : y.DType == compute);
         for (int k = 0; direct && k < x.Length; k++)
             direct = x[k].Shape.Count == 1 || x[k].DType == compute && x[k].IsContiguous && x[k].Shape.Equals(y.Shape);
-        if (n >= OperatorLoops.Least && Settings.CodeGeneration && op.Loops.Take(compute, y, x) && (!direct || op.Loops.AlwaysGain || Streaming.Suits(n * plan.ResultSize))) (plan.Loops, direct) = (op.Loops, false);
+        if (n >= OperatorLoops.Least && MayGain(plan, op, direct, y, x)) (plan.Loops, direct) = (op.Loops, false);
         Pin(ref plan, direct, y, x, 0);
     }
+
+    static bool MayGain(in Plan plan, ElementwiseOp op, bool direct, Tensor y, ReadOnlySpan<Tensor> x) =>
+        Settings.CodeGeneration && op.Loops.Take(plan.Compute, y, x) && (!direct || op.Loops.AlwaysGain || Streaming.Suits(plan.Count * plan.ResultSize));
 
     // whole chunks, at least four for each thread
     static int ChunkOf(long n) => (int)Math.Clamp(n / (4 * Team.Share) / Chunk * Chunk, Chunk, MostChunk);
@@ -111,9 +114,9 @@ internal static unsafe partial class ElementwiseLoop
         public int Operands, Chunk;
         public uint Scalars;
         public int ElementSize, ResultSize;
-        public bool Together;     // many rows are one call
-        public bool Streams;
-        public int BlockDim;
+        public bool Together;     // many rows are one call of the loop
+        public bool Streams;      // the result goes past the caches
+        public int BlockDim;      // along which the elements of transposed operands lie side by side
         public Walks Walks;       // operands, then the result
         public long* Collapsed;   // the sizes that all walk
         public int Rank;
@@ -121,6 +124,7 @@ internal static unsafe partial class ElementwiseLoop
         public readonly byte* Y => (byte*)X[Operands];
         public readonly ReadOnlySpan<long> Sizes => new(Collapsed, Rank);
         public readonly long Row => Rank == 0 ? 1 : Collapsed[Rank - 1];
+        public readonly long RowsAtOnce => Rank < 2 ? 1 : Collapsed[Rank - 2];
         public readonly int Parts => (int)((Count + Chunk - 1) / Chunk);
 
         public readonly void Run(int part)
