@@ -35,7 +35,7 @@ internal static unsafe partial class ElementwiseLoop
     }
 
     static bool MayGain(in Plan plan, ElementwiseOp op, bool direct, Tensor y, ReadOnlySpan<Tensor> x) =>
-        Settings.CodeGeneration && op.Loops.Take(plan.Compute, y, x) && (!direct || op.Loops.AlwaysGain || Streaming.Suits(plan.Count * plan.ResultSize));
+        Settings.CodeGeneration && op.Loops.Take(plan.Compute, y, x) && (!direct || op.Loops.AlwaysGain && plan.Count >= Chunk || Streaming.Suits(plan.Count * plan.ResultSize));
 
     // whole chunks, at least four for each thread
     static int ChunkOf(long n) => (int)Math.Clamp(n / (4 * Team.Share) / Chunk * Chunk, Chunk, MostChunk);
