@@ -32,7 +32,8 @@ internal sealed class PointwiseSuite : ISuite
     private static readonly Op
         s_add = Binary("add", (x, y) => x + y), s_exp = Unary("exp", x => x.Exp()), s_gelu = Unary("gelu", x => x.Gelu()),
         s_biasGelu = new("GELU with bias", "bias_gelu", (rows, type) => [Matrix(rows, type), Tensor.RandN([Columns], type)], t => BiasGelu(t[0], t[1])),
-        s_swiGlu = Binary("SwiGLU", (x, y) => x.SwiGlu(y), "swiglu");
+        s_swiGlu = Binary("SwiGLU", (x, y) => x.SwiGlu(y), "swiglu"),
+        s_column = new("matrix + column", "column", (rows, type) => [Matrix(rows, type), Tensor.RandN([rows, 1], type)], t => t[0] + t[1]);
 
     private static Op[] Operators =>
     [
@@ -48,10 +49,10 @@ internal sealed class PointwiseSuite : ISuite
     [
         new("transposed + matrix", "transposed", (rows, type) => [Tensor.RandN([Columns, rows], type).T, Matrix(rows, type)], t => t[0] + t[1]) { Full = 2 },
         new("half of each row + matrix", "half_rows", (rows, type) => [Tensor.RandN([rows, 2 * Columns], type).Narrow(1, 0, Columns), Matrix(rows, type)], t => t[0] + t[1]) { Full = 2 },
-        new("matrix + column", "column", (rows, type) => [Matrix(rows, type), Tensor.RandN([rows, 1], type)], t => t[0] + t[1]),
+        s_column,
     ];
 
-    private static Op[] InHalfPrecision => [s_add, s_exp, s_gelu, s_biasGelu, s_swiGlu];
+    private static Op[] InHalfPrecision => [s_add, s_exp, s_gelu, s_biasGelu, s_swiGlu, s_column];
 
     private static Op Unary(string name, Func<Tensor, Tensor> op) => new(name, name, (rows, type) => [Matrix(rows, type)], t => op(t[0]));
 

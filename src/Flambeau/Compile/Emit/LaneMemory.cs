@@ -13,11 +13,11 @@ internal static unsafe class LaneMemory
 
     /// <summary>Four bytes a lane of zero-extended bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Bytes4(byte* p) => Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(uint*)p).AsByte())).AsInt32();
+    public static Vector128<int> Bytes4(byte* p) => Sse41.IsSupported ? Sse41.ConvertToVector128Int32(p) : Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(uint*)p).AsByte())).AsInt32();
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Bytes8(byte* p) => Vector256.WidenLower(Vector256.WidenLower(Vector256.CreateScalarUnsafe(*(ulong*)p).AsByte())).AsInt32();
+    public static Vector256<int> Bytes8(byte* p) => Avx2.IsSupported ? Avx2.ConvertToVector256Int32(p) : Vector256.WidenLower(Vector256.WidenLower(Vector256.CreateScalarUnsafe(*(ulong*)p).AsByte())).AsInt32();
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Bytes16(byte* p) => Vector512.WidenLower(Vector512.WidenLower(Vector128.Load(p).ToVector256Unsafe().ToVector512Unsafe())).AsInt32();
+    public static Vector512<int> Bytes16(byte* p) => Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(Vector128.Load(p)) : Vector512.WidenLower(Vector512.WidenLower(Vector128.Load(p).ToVector256Unsafe().ToVector512Unsafe())).AsInt32();
     /// <summary>Eight bytes a lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<long> Bytes2(byte* p) => Vector128.Create((long)p[0], p[1]);
@@ -34,13 +34,19 @@ internal static unsafe class LaneMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Words16(byte* p) => Vector512.WidenLower(Vector256.Load((ushort*)p).ToVector512Unsafe()).AsInt32();
 
-    /// <summary>Writes the lower 16 bits of each lane.</summary>
+    /// <summary>Writes the lower 16 bits of each lane; the upper ones are 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreWords4(Vector128<int> x, byte* p) => *(ulong*)p = Vector128.Narrow(x, x).AsUInt64().ToScalar();
+    public static void StoreWords4(Vector128<int> x, byte* p) => *(ulong*)p = (Sse41.IsSupported ? Sse41.PackUnsignedSaturate(x, x).AsInt16() : Vector128.Narrow(x, x)).AsUInt64().ToScalar();
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreWords8(Vector256<int> x, byte* p) => Vector256.Narrow(x, x).GetLower().Store((short*)p);
+    public static void StoreWords8(Vector256<int> x, byte* p) => Narrow(x).Store((short*)p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreWords16(Vector512<int> x, byte* p) => Vector512.Narrow(x, x).GetLower().Store((short*)p);
+    public static void StoreWords16(Vector512<int> x, byte* p) => Narrow(x).Store((short*)p);
+
+    // the runtime's Narrow packs two vectors, of which one would be thrown away
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<short> Narrow(Vector256<int> x) => Sse41.IsSupported ? Sse41.PackUnsignedSaturate(x.GetLower(), x.GetUpper()).AsInt16() : Vector256.Narrow(x, x).GetLower();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<short> Narrow(Vector512<int> x) => Avx512F.IsSupported ? Avx512F.ConvertToVector256Int16(x) : Vector512.Narrow(x, x).GetLower();
 
     /// <summary>Writes past the caches: halves of a line meet before they leave the processor.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -57,9 +63,9 @@ internal static unsafe class LaneMemory
     public static void Stream(Vector512<double> x, byte* p) { x.GetLower().StoreAlignedNonTemporal((double*)p); x.GetUpper().StoreAlignedNonTemporal((double*)(p + 32)); }
     /// <summary>The lower 16 bits of each lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StreamWords8(Vector256<int> x, byte* p) => Vector256.Narrow(x, x).GetLower().StoreAlignedNonTemporal((short*)p);
+    public static void StreamWords8(Vector256<int> x, byte* p) => Narrow(x).StoreAlignedNonTemporal((short*)p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StreamWords16(Vector512<int> x, byte* p) => Vector512.Narrow(x, x).GetLower().StoreAlignedNonTemporal((short*)p);
+    public static void StreamWords16(Vector512<int> x, byte* p) => Narrow(x).StoreAlignedNonTemporal((short*)p);
 
     /// <summary>What an index names in a table, where no instruction of this width does it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

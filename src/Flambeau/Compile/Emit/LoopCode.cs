@@ -170,6 +170,8 @@ internal sealed class LoopCode
 /// <summary>The narrow types in lanes: as their bits come from memory, as numbers of the lanes' precision, and rounded. The arithmetic of <see cref="Conversion"/>.</summary>
 internal static class Narrow<P> where P : struct, IPrecision
 {
+    const long UpperHalf = 0xFFFF0000;
+
     static LaneCode<P> Bits(long bits) => LaneCode<P>.FromBits(bits);
     static LaneCode<P> And(LaneCode<P> x, long bits) => LaneCode<P>.And(x, Bits(bits));
     static LaneCode<P> Right(LaneCode<P> x, int n) => LaneCode<P>.ShiftRightBits(x, n);
@@ -189,7 +191,7 @@ internal static class Narrow<P> where P : struct, IPrecision
     /// <summary>A number of type <paramref name="type"/> as the bits that memory takes.</summary>
     public static LaneCode<P> Encode(LaneCode<P> x, DType type) => type switch
     {
-        DType.BFloat16 => Right(x, 16),
+        DType.BFloat16 => Right(x.Node is { Op: LaneOp.And, Args: [var rounded, { Op: LaneOp.Bits, Payload: UpperHalf }] } ? new(rounded) : x, 16), // what is cleared is shifted out
         DType.Float16 => ToHalf(x),
         _ => x,
     };
@@ -207,7 +209,7 @@ internal static class Narrow<P> where P : struct, IPrecision
     {
         var rounded = Plus(Plus(x, Bits(0x7FFF)), And(Right(x, 16), 1));
         var quiet = LaneCode<P>.Or(x, Bits(0x400000));
-        return And(LaneCode<P>.Select(LaneCode<P>.Equal(x, x), rounded, quiet), 0xFFFF0000);
+        return And(LaneCode<P>.Select(LaneCode<P>.Equal(x, x), rounded, quiet), UpperHalf);
     }
 
     // the magnitude moved to float32's place is the number times 2⁻¹¹²; with all exponent bits set it is ∞ or NaN

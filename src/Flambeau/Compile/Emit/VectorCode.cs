@@ -10,7 +10,7 @@ namespace Flambeau.Compile.Emit;
 /// <summary>Writes lane operations as calls of the runtime's vector intrinsics, each of which the JIT turns into an instruction: for one width and one element type, the same choices as in the lanes of that width.</summary>
 internal sealed class VectorCode
 {
-    static readonly Dictionary<(int Width, string Name, Type, Type?, Type?), MethodInfo> s_methods = [];
+    static readonly Dictionary<(Type Holder, string Name, Type, Type?, Type?), MethodInfo> s_methods = []; // one name means different things: Avx.Min keeps no NaN
 
     readonly ILGenerator _il;
     readonly Type _element, _integer, _holder, _vectors;
@@ -432,7 +432,7 @@ internal sealed class VectorCode
     void As(Type from, Type to)
     {
         if (from == to) return;
-        var key = (Width, "As", from, to, (Type?)null);
+        var key = (_holder, "As", from, to, (Type?)null);
         lock (s_methods)
         {
             if (!s_methods.TryGetValue(key, out var method)) s_methods.Add(key, method = Made(Find(_holder, "As", m => m.GetGenericArguments().Length == 2), from, to));
@@ -442,7 +442,7 @@ internal sealed class VectorCode
 
     MethodInfo Method(Type holder, string name, Type a, Type? b = null, Type? c = null)
     {
-        var key = (Width, name, a, b, c);
+        var key = (holder, name, a, b, c);
         lock (s_methods)
         {
             if (s_methods.TryGetValue(key, out var known)) return known;

@@ -161,13 +161,7 @@ internal static unsafe class Copy
             {
                 nint width = (nint)Math.Min(Block, columns - c);
                 byte* t = target + c * size, s = source + c * sourceColumn * size;
-                switch (size)
-                {
-                    case 1: Transpose(s, sourceColumn, t, targetRow, (nint)rows, width); break;
-                    case 2: Transpose((short*)s, sourceColumn, (short*)t, targetRow, (nint)rows, width); break;
-                    case 4: Transpose((int*)s, sourceColumn, (int*)t, targetRow, (nint)rows, width); break;
-                    default: Transpose((long*)s, sourceColumn, (long*)t, targetRow, (nint)rows, width); break;
-                }
+                Transpose(s, sourceColumn, t, targetRow, (nint)rows, width, size);
             }
         }
     }
@@ -184,6 +178,18 @@ internal static unsafe class Copy
         int parts = (int)(job.Count / (job.Sizes[dim] * job.Sizes[^1]) * part.RowBlocks);
         if (!Team.Pays(job.Count)) for (int i = 0; i < parts; i++) part.Run(i);
         else Team.Run(parts, ref part);
+    }
+
+    /// <summary>Copies rows whose elements are <paramref name="sourceColumn"/> apart, and which begin side by side, to rows of elements side by side; distances are in elements of <paramref name="size"/> bytes.</summary>
+    public static void Transpose(byte* source, nint sourceColumn, byte* target, nint targetRow, nint rows, nint columns, int size)
+    {
+        switch (size)
+        {
+            case 1: Transpose(source, sourceColumn, target, targetRow, rows, columns); break;
+            case 2: Transpose((short*)source, sourceColumn, (short*)target, targetRow, rows, columns); break;
+            case 4: Transpose((int*)source, sourceColumn, (int*)target, targetRow, rows, columns); break;
+            default: Transpose((long*)source, sourceColumn, (long*)target, targetRow, rows, columns); break;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

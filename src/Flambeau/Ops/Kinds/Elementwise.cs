@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Compile;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
 
@@ -155,6 +156,7 @@ internal abstract class ElementwiseOp : Op
 {
     readonly Derivative?[] _derivatives;
     Kernel? _kernel;
+    OperatorLoops? _loops;
 
     protected ElementwiseOp(string name, int arity) => (Name, Arity, _derivatives) = (name, arity, new Derivative?[arity]);
 
@@ -181,6 +183,9 @@ internal abstract class ElementwiseOp : Op
     protected abstract Kernel? MakeDerivativeKernel(int operand, bool fromOutput);
 
     public Kernel Kernel => _kernel ??= MakeKernel();
+
+    /// <summary>The emitted loops that may take the kernel's place.</summary>
+    public OperatorLoops Loops => _loops ??= new(this);
 
     public sealed override bool IsDifferentiable(int operand) =>
         operand >= Conditions && operand < Arity - Parameters && Promotion != Promotion.Bool && !IsInteger;
@@ -257,7 +262,7 @@ internal abstract class ElementwiseOp : Op
         x = InCommonType(x, common);
         Check(x);
         var y = Tensor.Empty(shape, type);
-        ElementwiseLoop.Run(Kernel, ComputeType(common), y, x);
+        ElementwiseLoop.Run(this, ComputeType(common), y, x);
         return y;
     }
 
@@ -283,7 +288,7 @@ internal abstract class ElementwiseOp : Op
             op.InCommonType(x, common).CopyTo(operands);
             for (int i = 1; i < x.Length; i++)
                 if (Shapes.MayAlias(target, operands[i])) operands[i] = operands[i].Detached().Clone();
-            ElementwiseLoop.Run(op.Kernel, ComputeType(common), target, operands[..x.Length]);
+            ElementwiseLoop.Run(op, ComputeType(common), target, operands[..x.Length]);
         }
     }
 

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Flambeau.Compile;
+using Flambeau.Compile.Emit;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
 
@@ -6,27 +8,37 @@ namespace Flambeau.Ops;
 
 /// <summary>
 /// Drives a kernel over operands of any type, stride and broadcast. What lies contiguously in the compute type is used in place; everything else goes through tiles of L1 size
-/// (gather, convert, compute, convert, scatter), so kernels exist for contiguous operands of four types only.
+/// (gather, convert, compute, convert, scatter), so kernels exist for contiguous operands of four types only. Where that gains, an emitted loop (<see cref="OperatorLoops"/>) takes the kernel's place: it reads and writes
+/// other types itself, works on many rows at a call, and writes past the caches what they could not hold.
 /// </summary>
-internal static unsafe class ElementwiseLoop
+internal static unsafe partial class ElementwiseLoop
 {
     public const int MaxOperands = 8;
     const int Tile = 1024;     // elements: MaxOperands tiles of it fit L1 beside the streams
-    const int Chunk = 16384;   // elements a part of the team takes at a time
+    const int Chunk = 16384;   // elements a part of the team takes at a time, at least
+    const int MostChunk = 16 * Chunk; // and at most: from memory, long runs come faster
     const int RowMinimum = 32; // below this a row's fixed cost exceeds that of gathering
     const int PlainRow = 64; // bytes: where nothing is converted, rows of whole lines need no gathering however few they are
 
-    public static void Run(Kernel kernel, DType compute, Tensor y, ReadOnlySpan<Tensor> x)
+    public static void Run(ElementwiseOp op, DType compute, Tensor y, ReadOnlySpan<Tensor> x)
     {
+        var kernel = op.Kernel;
         long n = y.Shape.Count;
         if (n == 0) return;
         if (x.Length > MaxOperands) throw new NotSupportedException($"an elementwise operator takes at most {MaxOperands} operands");
-        var plan = new Plan { Kernel = kernel, Compute = compute, Count = n };
+        var plan = new Plan { Kernel = kernel, Compute = compute, Count = n, Operands = x.Length, Chunk = n <= Chunk ? Chunk : ChunkOf(n), ElementSize = compute.Size, ResultSize = y.DType.Size };
         bool direct = y.IsContiguous && (kernel.YieldsMask ? y.DType == DType.Bool : y.DType == compute);
         for (int k = 0; direct && k < x.Length; k++)
             direct = x[k].Shape.Count == 1 || x[k].DType == compute && x[k].IsContiguous && x[k].Shape.Equals(y.Shape);
+        if (n >= OperatorLoops.Least && MayGain(plan, op, direct, y, x)) (plan.Loops, direct) = (op.Loops, false);
         Pin(ref plan, direct, y, x, 0);
     }
+
+    static bool MayGain(in Plan plan, ElementwiseOp op, bool direct, Tensor y, ReadOnlySpan<Tensor> x) =>
+        Settings.CodeGeneration && op.Loops.Take(plan.Compute, y, x) && (!direct || op.Loops.AlwaysGain && plan.Count >= Chunk || Streaming.Suits(plan.Count * plan.ResultSize));
+
+    // whole chunks, at least four for each thread
+    static int ChunkOf(long n) => (int)Math.Clamp(n / (4 * Team.Share) / Chunk * Chunk, Chunk, MostChunk);
 
     /// <summary>
     /// The shortest way for the commonest case: two contiguous operands of one shape and a type that is computed in itself, small enough for one thread. Null if it is not that case.
@@ -60,8 +72,8 @@ internal static unsafe class ElementwiseLoop
         {
             fixed (byte* p = y.Store!)
             {
-                plan.Y = p + y.Offset * y.DType.Size;
-                if (direct) RunDirect(ref plan, y, x);
+                plan.X[k] = (nint)(p + y.Offset * y.DType.Size);
+                if (direct) RunDirect(ref plan, x);
                 else RunTiled(ref plan, y, x);
             }
             GC.KeepAlive(y);
@@ -84,42 +96,54 @@ internal static unsafe class ElementwiseLoop
         plan.X[k] = (nint)converted;
     }
 
-    [InlineArray(MaxOperands)]
+    [InlineArray(MaxOperands + 1)]
     struct Pointers { nint _first; }
+
+    /// <summary>How the elements are gone through.</summary>
+    enum Way : byte { Direct, Rows, LoopRows, LoopBlocks, Tiles }
 
     struct Plan : IPart
     {
         public Kernel Kernel;
+        public OperatorLoops? Loops; // if they may gain
+        public PassFunction? Loop;   // in the kernel's place
+        public Way Way;
         public DType Compute;
         public long Count;
-        public byte* Y;
-        public Pointers X, Converted; // Converted holds values of up to 8 bytes
-        public int Operands;
+        public Pointers X, Converted; // operands, then the result; Converted holds values of up to 8 bytes
+        public int Operands, Chunk;
         public uint Scalars;
         public int ElementSize, ResultSize;
-        public bool Tiled, PlainRows;
+        public bool Together;     // many rows are one call of the loop
+        public bool Streams;      // the result goes past the caches
+        public int BlockDim;      // along which the elements of transposed operands lie side by side
         public Walks Walks;       // operands, then the result
         public long* Collapsed;   // the sizes that all walk
         public int Rank;
 
+        public readonly byte* Y => (byte*)X[Operands];
         public readonly ReadOnlySpan<long> Sizes => new(Collapsed, Rank);
         public readonly long Row => Rank == 0 ? 1 : Collapsed[Rank - 1];
+        public readonly long RowsAtOnce => Rank < 2 ? 1 : Collapsed[Rank - 2];
+        public readonly int Parts => (int)((Count + Chunk - 1) / Chunk);
 
         public readonly void Run(int part)
         {
-            if (PlainRows) PlainRowsPart(this, part);
-            else if (Tiled) TiledPart(this, part);
-            else DirectPart(this, part);
+            switch (Way)
+            {
+                case Way.Direct: DirectPart(this, part); break;
+                case Way.Rows: PlainRowsPart(this, part); break;
+                case Way.LoopRows: LoopRowsPart(this, part); break;
+                case Way.LoopBlocks: LoopBlocksPart(this, part); break;
+                default: TiledPart(this, part); break;
+            }
         }
     }
 
     // ---- everything contiguous, in the compute type ----
 
-    static void RunDirect(ref Plan plan, Tensor y, ReadOnlySpan<Tensor> x)
+    static void RunDirect(ref Plan plan, ReadOnlySpan<Tensor> x)
     {
-        plan.Operands = x.Length;
-        plan.ElementSize = plan.Compute.Size;
-        plan.ResultSize = y.DType.Size;
         for (int k = 0; k < x.Length; k++)
             if (x[k].Shape.Count == 1 && plan.Count != 1) plan.Scalars |= 1u << k;
         if (plan.Count <= Chunk || !Team.Pays(plan.Count))
@@ -129,16 +153,16 @@ internal static unsafe class ElementwiseLoop
             plan.Kernel.Run(plan.Compute, plan.Y, pointers, plan.Count, plan.Scalars);
             return;
         }
-        Team.Run((int)((plan.Count + Chunk - 1) / Chunk), ref plan);
+        Team.Run(plan.Parts, ref plan);
     }
 
     static void DirectPart(in Plan plan, int part)
     {
-        long start = (long)part * Chunk;
+        long start = (long)part * plan.Chunk;
         byte** pointers = stackalloc byte*[MaxOperands];
         for (int k = 0; k < plan.Operands; k++)
             pointers[k] = (byte*)plan.X[k] + ((plan.Scalars >> k & 1) != 0 ? 0 : start * plan.ElementSize);
-        plan.Kernel.Run(plan.Compute, plan.Y + start * plan.ResultSize, pointers, Math.Min(Chunk, plan.Count - start), plan.Scalars);
+        plan.Kernel.Run(plan.Compute, plan.Y + start * plan.ResultSize, pointers, Math.Min(plan.Chunk, plan.Count - start), plan.Scalars);
     }
 
     // ---- the general case ----
@@ -152,6 +176,7 @@ internal static unsafe class ElementwiseLoop
         public int Rank;
         public readonly ReadOnlySpan<long> Strides => new(Start, Rank);
         public readonly long Inner => Rank == 0 ? 0 : Start[Rank - 1];
+        public readonly long Outer => Rank < 2 ? 0 : Start[Rank - 2]; // from row to row
         public readonly bool IsPlain(DType type) => Type == type && Inner is 0 or 1;
     }
 
@@ -160,15 +185,14 @@ internal static unsafe class ElementwiseLoop
 
     static void RunTiled(ref Plan plan, Tensor y, ReadOnlySpan<Tensor> x)
     {
-        plan.Operands = x.Length;
-        plan.ElementSize = plan.Compute.Size;
-        plan.ResultSize = y.DType.Size;
         int room = (x.Length + 2) * y.Rank;
         Span<long> memory = y.Rank <= Shape.RankOnStack ? stackalloc long[room] : new long[room];
         fixed (long* collapsed = memory)
         {
             Collapse(ref plan, y, x, collapsed);
-            int parts = (int)((plan.Count + Chunk - 1) / Chunk);
+            plan.Way = ArePlainRows(plan) ? Way.Rows : Way.Tiles;
+            if (plan.Loops is not null) ChooseLoop(ref plan, y, x);
+            int parts = plan.Way == Way.LoopBlocks ? BlockRows(plan) : plan.Parts;
             if (!Team.Pays(plan.Count)) for (int i = 0; i < parts; i++) plan.Run(i);
             else Team.Run(parts, ref plan);
         }
@@ -196,7 +220,7 @@ internal static unsafe class ElementwiseLoop
             for (int k = 0; k < rows; k++) strides[k * rank + groups - 1] = strides[k * rank + groups];
         }
         plan.Collapsed = sizes;
-        (plan.Tiled, plan.Rank) = (true, groups);
+        plan.Rank = groups;
         for (int k = 0; k < rows; k++)
         {
             ref var walk = ref plan.Walks[k];
@@ -206,15 +230,20 @@ internal static unsafe class ElementwiseLoop
             walk.IsScalar = !walk.Strides.ContainsAnyExcept(0L);
             walk.IsFlat = Strided.IsFlat(plan.Sizes, walk.Strides);
         }
-        plan.PlainRows = (plan.Row >= RowMinimum || plan.Row * plan.ElementSize % PlainRow == 0) && plan.Walks[x.Length].IsPlain(plan.Kernel.YieldsMask ? DType.Bool : plan.Compute) && plan.Walks[x.Length].Inner == 1;
-        for (int k = 0; k < x.Length; k++) plan.PlainRows &= plan.Walks[k].IsPlain(plan.Compute);
+    }
+
+    static bool ArePlainRows(in Plan plan)
+    {
+        bool plain = (plan.Row >= RowMinimum || plan.Row * plan.ElementSize % PlainRow == 0) && plan.Walks[plan.Operands].IsPlain(plan.Kernel.YieldsMask ? DType.Bool : plan.Compute) && plan.Walks[plan.Operands].Inner == 1;
+        for (int k = 0; k < plan.Operands; k++) plain &= plan.Walks[k].IsPlain(plan.Compute);
+        return plain;
     }
 
     // rows that the kernel reads and writes where they are: one call for each, and hardly more
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void PlainRowsPart(in Plan plan, int part)
     {
-        long start = (long)part * Chunk, end = Math.Min(start + Chunk, plan.Count), row = plan.Row;
+        long start = (long)part * plan.Chunk, end = Math.Min(start + plan.Chunk, plan.Count), row = plan.Row;
         int operands = plan.Operands, last = plan.Rank - 1, size = plan.ElementSize;
         byte** pointers = stackalloc byte*[MaxOperands];
         long* steps = stackalloc long[MaxOperands];
@@ -246,9 +275,9 @@ internal static unsafe class ElementwiseLoop
 
     static void TiledPart(in Plan plan, int part)
     {
-        long start = (long)part * Chunk, end = Math.Min(start + Chunk, plan.Count);
-        byte* scratch = (byte*)Scratch.Rent(Scratch.Elementwise, (MaxOperands + 2) * Tile * 8);
-        byte** pointers = stackalloc byte*[MaxOperands];
+        long start = (long)part * plan.Chunk, end = Math.Min(start + plan.Chunk, plan.Count);
+        byte* scratch = (byte*)Scratch.Rent(Scratch.Elementwise, (MaxOperands + 2) * Tile * 8 + LoopPads);
+        byte** pointers = stackalloc byte*[MaxOperands + 2];
         bool byRow = plan.Row >= RowMinimum;
         while (start < end)
         {
@@ -268,7 +297,7 @@ internal static unsafe class ElementwiseLoop
         {
             ref readonly var walk = ref plan.Walks[k];
             byte* source = (byte*)plan.X[k], tile = scratch + k * Tile * 8;
-            bool plain = walk.Type == plan.Compute;
+            bool plain = walk.Type == plan.Compute || plan.Loop is not null; // an emitted loop converts
             int size = walk.Type.Size;
             if (walk.IsScalar || byRow && walk.Inner == 0)
             {
@@ -298,10 +327,17 @@ internal static unsafe class ElementwiseLoop
     {
         ref readonly var walk = ref plan.Walks[plan.Operands];
         var produced = plan.Kernel.YieldsMask ? DType.Bool : plan.Compute;
-        bool plain = walk.Type == produced, contiguous = walk.IsFlat || byRow && walk.Inner == 1;
+        bool plain = walk.Type == produced || plan.Loop is not null, contiguous = walk.IsFlat || byRow && walk.Inner == 1;
         byte* target = plan.Y + (contiguous ? walk.IsFlat ? start : Strided.Offset(plan.Sizes, walk.Strides, start) : 0) * walk.Type.Size;
         byte* computed = plain && contiguous ? target : spare;
-        plan.Kernel.Run(plan.Compute, computed, pointers, n, scalars);
+        if (plan.Loop is null) plan.Kernel.Run(plan.Compute, computed, pointers, n, scalars);
+        else
+        {
+            long* steps = stackalloc long[MaxOperands + 1]; // of one row
+            pointers[plan.Operands] = computed;
+            pointers[plan.Operands + 1] = spare + 2 * Tile * 8;
+            plan.Loop(pointers, steps, 1, n);
+        }
         if (computed == target) return;
         if (!plain)
         {
