@@ -152,7 +152,7 @@ internal sealed class Fused : ICompositeKernel
     /// <summary>The graph and its programs as text.</summary>
     public override string ToString()
     {
-        static string[] Text(string name, GraphProgram? program) => program is null ? [] : ["", name + ": " + (program.Rows?.ToString() ?? $"operator by operator: {program.Reason}")];
+        static string[] Text(string name, GraphProgram? program) => program is null ? [] : ["", $"{name}: {program}"];
         return string.Join('\n', [.. Graph.Select(n => n.ToString()), .. Text("forward", Forward), .. Text("backward", Backward), .. Reason is null ? [] : new[] { "", "no graph: " + Reason }]);
     }
 
