@@ -36,13 +36,11 @@ public abstract class BatchNorm : Module<Tensor, Tensor>
     protected override Tensor Forward(Tensor x)
     {
         if (!Fits(x.Rank) || x.Shape[1] != _features) throw Errors.Make(GetType().Name, $"expected {Expected} with C = {_features}", ("x", x));
-        double share = _momentum ?? 0;
-        if (Training && _numBatchesTracked is { } batches)
-        {
-            batches.Copy_(batches + 1);
-            share = _momentum ?? 1.0 / batches.Item<long>(); // the plain average of all batches
-        }
-        return x.BatchNorm(_runningMean, _runningVar, Weight, Bias, Training || _runningMean is null, share, Eps);
+        long batches = Training && _numBatchesTracked is { } before ? before.Item<long>() + 1 : 0;
+        // without a momentum the plain average of all batches
+        var y = x.BatchNorm(_runningMean, _runningVar, Weight, Bias, Training || _runningMean is null, _momentum ?? 1.0 / Math.Max(1, batches), Eps);
+        if (batches > 0) _numBatchesTracked!.Fill_(batches);
+        return y;
     }
 
     /// <inheritdoc/>

@@ -17,13 +17,13 @@ internal static unsafe class RowRunner
     const int BlockElements = 4;  // that one block of random words makes
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
-    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on.</summary>
-    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first)
+    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on; in tensors of <paramref name="into"/> where it has some.</summary>
+    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first, Tensor?[]? into = null)
     {
         var read = new Tensor[inputs.Length];
         for (int i = 0; i < read.Length; i++) read[i] = !program.Reads[i] || ReadsInPlace(program, i, inputs[i]) ? inputs[i] : inputs[i].Packed(inputs[i].DType);
         var results = new Tensor[program.Results.Length];
-        for (int i = 0; i < results.Length; i++) results[i] = Laid(program, i, read);
+        for (int i = 0; i < results.Length; i++) results[i] = into?[i] ?? Laid(program, i, read);
         int axes = program.RowSizes.Length, lines = read.Length + program.Outputs.Length;
         byte** tensors = stackalloc byte*[read.Length + results.Length];
         long* steps = stackalloc long[Math.Max(1, axes * lines)];
