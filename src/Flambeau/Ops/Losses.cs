@@ -183,17 +183,13 @@ namespace Flambeau
             /// <param name="reduction">Mean divides by the number of elements.</param>
             public Tensor BinaryCrossEntropyWithLogits(Tensor target, Tensor? weight = null, Tensor? posWeight = null, LossReduction reduction = LossReduction.Mean)
             {
+                using var temporaries = Temporaries.Begin();
                 SameShape("BinaryCrossEntropyWithLogits", x, target);
-                bool weighs = weight is not null, weighsPositive = posWeight is not null;
-                return Ops.Composite.Apply("BinaryCrossEntropyWithLogits", t =>
-                {
-                    using var temporaries = Temporaries.Begin();
-                    var positive = t[0].LogSigmoid() * t[1];
-                    if (weighsPositive) positive *= t[^1];
-                    var loss = -(positive + (-t[0]).LogSigmoid() * (1 - t[1]));
-                    if (weighs) loss *= t[2];
-                    return temporaries.Keep(Reduce(loss, null, reduction));
-                }, (weighs, weighsPositive, reduction), Present(x, target, weight, posWeight));
+                var positive = x.LogSigmoid() * target;
+                if (posWeight is not null) positive *= posWeight;
+                var loss = -(positive + (-x).LogSigmoid() * (1 - target));
+                if (weight is not null) loss *= weight;
+                return temporaries.Keep(Reduce(loss, null, reduction));
             }
 
             /// <summary>t (ln t − x), x log-probabilities; 0 where t is (PyTorch: <c>kl_div</c>).</summary>

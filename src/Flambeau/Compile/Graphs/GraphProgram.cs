@@ -11,7 +11,6 @@ internal sealed class GraphProgram
     readonly Dictionary<GraphNode, int> _given;
     readonly List<(int Source, SliceOp View)> _pieces = []; // of inputs, which are handed in after them
     readonly Stage[] _stages = [];
-    readonly Stage.PlaceByPlace? _placeByPlace; // the same, a part of the operands at a time
     readonly int[] _places = []; // of outputs among what is given and what the stages yield
     readonly int _values;        // how many those are
 
@@ -24,7 +23,7 @@ internal sealed class GraphProgram
         catch (NotTraceableException e)
         {
             Reason = e.Message;
-            try { (_stages, _placeByPlace, _places, _values) = Staging.Of(trace, outputs, _given); }
+            try { (_stages, _places, _values) = Staging.Of(trace, outputs, _given); }
             catch (NotTraceableException again) { Reason = again.Message; }
         }
     }
@@ -37,7 +36,7 @@ internal sealed class GraphProgram
 
     /// <summary>How the graph runs, as text.</summary>
     public override string ToString() => Rows?.ToString() ?? (_stages.Length == 0 ? $"operator by operator: {Reason}"
-        : string.Join('\n', [$"{_stages.Length} stages, as {Reason}", .. _stages.Select(s => s.ToString()), $"results v{string.Join(", v", _places)}", .. _placeByPlace is { } all ? new[] { $"if there are threads for no more than half of them {all}" } : []]));
+        : string.Join('\n', [$"{_stages.Length} stages, as {Reason}", .. _stages.Select(s => s.ToString()), $"results v{string.Join(", v", _places)}"]));
 
     Dictionary<GraphNode, int> WithPieces(Trace trace, Dictionary<GraphNode, int> given)
     {
@@ -89,18 +88,17 @@ internal sealed class GraphProgram
 
     Tensor[] RunStages(Tensor[] x, Draw first)
     {
-        var values = new Tensor?[_values];
+        var values = new Tensor[_values];
         x.CopyTo(values, 0);
-        // with too few places for the threads each pass is shared instead
-        foreach (var stage in _placeByPlace is { } all && all.Size >= 2 * Team.Share ? [all] : _stages)
+        foreach (var stage in _stages)
         {
-            var results = stage.Run(Array.ConvertAll(stage.Sources, s => values[s]!), first);
+            var results = stage.Run(Array.ConvertAll(stage.Sources, s => values[s]), first);
             for (int i = 0; i < results.Length; i++) values[stage.Results[i]] = results[i];
         }
         // what is given, or asked for twice, is copied
         var outputs = new Tensor[_places.Length];
-        for (int i = 0; i < outputs.Length; i++) outputs[i] = _places[i] < x.Length || Array.IndexOf(_places, _places[i]) < i ? values[_places[i]]!.Clone() : values[_places[i]]!;
-        for (int v = x.Length; v < values.Length; v++) if (Array.IndexOf(_places, v) < 0) values[v]?.Dispose();
+        for (int i = 0; i < outputs.Length; i++) outputs[i] = _places[i] < x.Length || Array.IndexOf(_places, _places[i]) < i ? values[_places[i]].Clone() : values[_places[i]];
+        for (int v = x.Length; v < values.Length; v++) if (Array.IndexOf(_places, v) < 0) values[v].Dispose();
         return outputs;
     }
 

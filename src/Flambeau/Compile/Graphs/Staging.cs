@@ -17,7 +17,6 @@ internal sealed class Staging
     readonly Dictionary<int, int> _bits = [];         // of axes
     readonly List<long> _sizes = [];                  // of axes, by bit
     readonly List<Stage> _stages = [];
-    readonly List<(List<GraphNode> Read, List<GraphNode> Targets, RowCut? Cut)> _passes = []; // of stages that are one each
     int _count;                                       // of places
 
     /// <summary>Which axes are columns, and which of the others reductions over rows go over.</summary>
@@ -34,11 +33,11 @@ internal sealed class Staging
 
     /// <summary>The stages in order, and the places where they leave <paramref name="outputs"/>.</summary>
     /// <exception cref="NotTraceableException">Only operator by operator is the graph computed.</exception>
-    public static (Stage[] Stages, Stage.PlaceByPlace? PlaceByPlace, int[] Places, int Count) Of(Trace trace, GraphNode[] outputs, Dictionary<GraphNode, int> given)
+    public static (Stage[] Stages, int[] Places, int Count) Of(Trace trace, GraphNode[] outputs, Dictionary<GraphNode, int> given)
     {
         var staging = new Staging(trace, outputs, given);
         while (!Array.TrueForAll(staging._outputs, staging.IsDone)) staging.Next();
-        return ([.. staging._stages], staging.PlaceByPlace(), Array.ConvertAll(staging._outputs, o => staging._places[o]), staging._count);
+        return ([.. staging._stages], Array.ConvertAll(staging._outputs, o => staging._places[o]), staging._count);
     }
 
     bool IsDone(GraphNode node) => _places.ContainsKey(node);
@@ -211,80 +210,18 @@ internal sealed class Staging
     void Pass(List<GraphNode> targets, Cut? cut)
     {
         var read = Cone(targets).FindAll(IsDone);
-        var given = Numbered(read);
+        var given = new Dictionary<GraphNode, int>();
+        foreach (var node in read) given[node] = given.Count;
         if (given.Count == 0) throw new NotTraceableException("a pass over nothing");
         var rows = cut is { } c ? new RowCut(AxesOf(c.Columns), AxesOf(c.Over)) : null;
         var program = new RowProgramBuilder(_trace, targets, given, rows).Build();
-        _passes.Add((read, targets, rows));
         Add(read, targets, (from, to) => cut is { } here && IsLong(here) ? new Stage.LongRow(from, to, program, [.. targets]) : new Stage.Pass(from, to, program));
     }
-
-    static Dictionary<GraphNode, int> Numbered(List<GraphNode> nodes) => nodes.Select((n, i) => (n, i)).ToDictionary(p => p.n, p => p.i);
 
     void Add(List<GraphNode> read, List<GraphNode> targets, Func<int[], int[], Stage> stage)
     {
         _stages.Add(stage([.. read.Select(n => _places[n])], [.. Enumerable.Range(_count, targets.Count)]));
         foreach (var target in targets) _places[target] = _count++;
-    }
-
-    // ---- place by place ----
-
-    const long LeastElements = 1 << 14, MostElements = 1 << 18; // of a place: what the passes' fixed cost asks for, and what a second-level cache holds
-
-    // the passes for one place of an axis of which no sum needs more than one, if there is such an axis
-    Stage.PlaceByPlace? PlaceByPlace()
-    {
-        if (_passes.Count < 2 || _stages.Count != _passes.Count || !_stages.TrueForAll(s => s is Stage.Pass)) return null;
-        ulong all = _passes.SelectMany(p => p.Targets.Concat(p.Read)).Select(Mask).MaxBy(Product);
-        for (int bit = 0; bit < _sizes.Count; bit++)
-        {
-            long elements = Product(all) / _sizes[bit];
-            if ((all >> bit & 1) == 0 || elements is < LeastElements or > MostElements || !_passes.TrueForAll(p => GoesAlong(p.Read, p.Targets, bit))) continue;
-            try
-            {
-                if (PlaceByPlace(all, bit) is { } stage) return stage;
-            }
-            catch (NotTraceableException) { }
-        }
-        return null;
-    }
-
-    bool GoesAlong(List<GraphNode> read, List<GraphNode> targets, int bit)
-    {
-        ulong axis = 1UL << bit;
-        var seen = new HashSet<GraphNode>(read);
-        return targets.TrueForAll(t => (Mask(t) & axis) != 0 && Goes(t));
-
-        bool Goes(GraphNode node) => !seen.Add(node) || Array.TrueForAll(node.Operands, Goes) && node.Step switch
-        {
-            Step.Fold(var op) => (Mask(node.Operands[0], op.Dims[0], op.Dims[^1] + 1) & axis) == 0,
-            Step.Take => (OfRows(node.Operands[0]).Columns & axis) == 0,
-            Step.OneHot => (OfRows(node).Columns & axis) == 0,
-            Step.Draw => false,
-            _ => true,
-        };
-    }
-
-    Stage.PlaceByPlace? PlaceByPlace(ulong all, int bit)
-    {
-        int axis = _bits.Single(b => b.Value == bit).Key;
-        var passes = new List<Stage.Pass>();
-        foreach (var (stage, (read, targets, cut)) in _stages.Cast<Stage.Pass>().Zip(_passes))
-        {
-            var program = new RowProgramBuilder(_trace, targets, Numbered(read), cut, new Along(axis)).Build();
-            bool isLarge = targets.Concat(read).Any(n => Mask(n) == all);
-            // rows of a place have other places' rows behind them, into which no vector may reach
-            if (isLarge && (program.Columns != stage.Program.Columns || program.Columns % RowProgram.MostLanes != 0)) return null;
-            passes.Add(new(stage.Sources, stage.Results, program));
-        }
-        var dims = new int[_count];
-        var shapes = new (Shape, DType)?[_count];
-        var direct = new bool[_count];
-        foreach (var (node, place) in _places) dims[place] = Array.FindIndex(node.Axes, a => a >= 0 && _trace.Axis(a) == axis);
-        int[] results = [.. _outputs.Select(o => _places[o]).Distinct().Where(place => _stages.Exists(s => Array.IndexOf(s.Results, place) >= 0))];
-        foreach (var output in _outputs) if (Array.IndexOf(results, _places[output]) >= 0) (shapes[_places[output]], direct[_places[output]]) = ((output.Shape, output.Type), Mask(output) == all);
-        int[] given = [.. _stages.SelectMany(s => s.Sources).Distinct().Where(place => !_stages.Exists(s => Array.IndexOf(s.Results, place) >= 0))];
-        return new(given, results, [.. passes], _sizes[bit], dims, shapes, direct);
     }
 
     // ---- without reductions ----

@@ -7,9 +7,6 @@ namespace Flambeau.Compile.Loops;
 /// <summary>Which axes are columns, and which of the others reductions over rows go over.</summary>
 internal sealed record RowCut(IReadOnlySet<int> Columns, IReadOnlySet<int> Over);
 
-/// <summary>An axis along which the program is for one place.</summary>
-internal readonly record struct Along(int Axis);
-
 /// <summary>Cuts a graph's axes into rows and columns and lays its nodes out as a <see cref="RowProgram"/>.</summary>
 internal sealed class RowProgramBuilder
 {
@@ -23,7 +20,6 @@ internal sealed class RowProgramBuilder
     readonly List<int> _order = [];                 // axes, outermost first
     readonly Dictionary<int, long> _sizes = [];     // of axes
     readonly RowCut? _cut;                          // null: to be found
-    readonly Along? _along;                         // an axis that is none
     ulong _all, _columns, _rows, _over;             // bit i: axis _order[i]
     (long Start, long Rows, long Length)? _pieces;  // a row of everything that is cut in pieces: where they begin, how many there are, and how long
 
@@ -34,9 +30,9 @@ internal sealed class RowProgramBuilder
     readonly Dictionary<GraphNode, int> _valueOf = [];
     int _rowSlots, _shared;
 
-    public RowProgramBuilder(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given, RowCut? cut = null, Along? along = null)
+    public RowProgramBuilder(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given, RowCut? cut = null)
     {
-        (_trace, _results, _given, _cut, _along) = (trace, outputs, given, cut, along);
+        (_trace, _results, _given, _cut) = (trace, outputs, given, cut);
         for (int i = 0; i < outputs.Count; i++)
         {
             long start = 0;
@@ -64,7 +60,7 @@ internal sealed class RowProgramBuilder
             RowSizes = _pieces is { Rows: var pieces } ? [pieces] : [.. _order.Where((_, i) => (_rows >> i & 1) != 0).Select(a => _sizes[a])],
             Rows = _pieces?.Rows ?? Product(_rows), Columns = _pieces?.Length ?? Product(_columns), Groups = Product(_rows & ~_over), Values = [.. _values],
             Before = [.. _code[0]], Body = [.. _code[1]], After = [.. _code[2]],
-            Results = [.. _results.Select(r => (Mask(r) == 0 && _pieces is { } p ? Shape.Of([(Product(_all) + p.Length - 1) / p.Length]) : ShapeOf(r), r.Type))], Outputs = [.. _places],
+            Results = [.. _results.Select(r => (Mask(r) == 0 && _pieces is { } p ? Shape.Of([(Product(_all) + p.Length - 1) / p.Length]) : r.Shape, r.Type))], Outputs = [.. _places],
             Reads = [.. Enumerable.Range(0, _given.Values.Max() + 1).Select(i => _nodes.Exists(n => _given.TryGetValue(n, out int index) && index == i))],
             InputDims = [.. Enumerable.Range(0, _given.Values.Max() + 1).Select(_inputDims.GetValueOrDefault)],
             ResultDims = [.. Enumerable.Range(0, _results.Count).Select(r => DimsOf(_outputs[_places.FindIndex(p => p.Result == r)]))],
@@ -72,8 +68,6 @@ internal sealed class RowProgramBuilder
             Draws = _code[1].OfType<Instruction.Draw>().Select(d => d.Number + 1).DefaultIfEmpty(0).Max(),
         };
     }
-
-    Shape ShapeOf(GraphNode node) => _along is null ? node.Shape : Shape.Of([.. node.Shape.Sizes.Select((size, i) => IsAxis(node.Axes[i]) ? size : 1)]);
 
     void Collect()
     {
@@ -105,16 +99,14 @@ internal sealed class RowProgramBuilder
                 if (at <= last) throw new NotTraceableException($"{node} has its dimensions in another order than the rest");
                 last = at;
             }
-            for (int i = 0; i < node.Axes.Length; i++) if (IsAxis(node.Axes[i])) _sizes[_trace.Axis(node.Axes[i])] = node.Shape.Sizes[i];
+            for (int i = 0; i < node.Axes.Length; i++) if (node.Axes[i] >= 0) _sizes[_trace.Axis(node.Axes[i])] = node.Shape.Sizes[i];
         }
     }
-
-    bool IsAxis(int axis) => axis >= 0 && _trace.Axis(axis) != _along?.Axis;
 
     List<int> AxesOf(GraphNode node)
     {
         var axes = new List<int>();
-        foreach (int axis in node.Axes) if (IsAxis(axis)) axes.Add(_trace.Axis(axis));
+        foreach (int axis in node.Axes) if (axis >= 0) axes.Add(_trace.Axis(axis));
         return axes;
     }
 
@@ -163,8 +155,7 @@ internal sealed class RowProgramBuilder
         else _columns = _all;
         _rows = _all & ~_columns;
         _over = _cut is null ? _rows : MaskOf(_cut.Over);
-        // one column: numbers that are reduced over rows
-        if (!Suffix(_columns) && (_columns != 0 || _along is null)) throw new NotTraceableException("reductions are neither along the last dimensions nor over all others");
+        if (!Suffix(_columns)) throw new NotTraceableException("reductions are neither along the last dimensions nor over all others");
         foreach (ulong f in folds) if (f != _columns && f != _over) throw new NotTraceableException("reductions run over different sets of dimensions");
         foreach (var node in _nodes) if (!AllOrNone(node)) throw new NotTraceableException($"{node} varies over a part of a row's dimensions");
         if (_outputs.Count > _results.Count && !ColumnsAreWholeVectorsOfTheLastDimension()) throw new NotTraceableException("what stands side by side is no run of whole vectors of the last dimension");
@@ -322,7 +313,7 @@ internal sealed class RowProgramBuilder
         bool alongRow = Folded(node, op) == _columns;
         // in the order of the eager reductions: trailing dims are a row, and leading ones are rows
         bool adjacent = op.Dims[^1] - op.Dims[0] == op.Dims.Length - 1;
-        bool leads = !operand.Axes[..op.Dims[0]].Any(IsAxis) || _over != _rows;
+        bool leads = operand.Shape.Sizes.AsSpan(0, op.Dims[0]).IndexOfAnyExcept(1) < 0 || _over != _rows;
         if (!adjacent || alongRow != (op.Dims[^1] == operand.Shape.Rank - 1) || !alongRow && !leads) throw new NotTraceableException($"{node} has an order of its own");
         int x = Spread(_valueOf[operand], Extent.Full);
         if (!alongRow && Product(_rows) == 1) throw new NotTraceableException("no rows to reduce");

@@ -17,13 +17,13 @@ internal static unsafe class RowRunner
     const int BlockElements = 4;  // that one block of random words makes
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
-    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on; in tensors of <paramref name="into"/> where it has some.</summary>
-    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first, Tensor?[]? into = null)
+    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on.</summary>
+    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first)
     {
         var read = new Tensor[inputs.Length];
         for (int i = 0; i < read.Length; i++) read[i] = !program.Reads[i] || ReadsInPlace(program, i, inputs[i]) ? inputs[i] : inputs[i].Packed(inputs[i].DType);
         var results = new Tensor[program.Results.Length];
-        for (int i = 0; i < results.Length; i++) results[i] = into?[i] ?? Laid(program, i, read);
+        for (int i = 0; i < results.Length; i++) results[i] = Laid(program, i, read);
         int axes = program.RowSizes.Length, lines = read.Length + program.Outputs.Length;
         byte** tensors = stackalloc byte*[read.Length + results.Length];
         long* steps = stackalloc long[Math.Max(1, axes * lines)];
@@ -558,12 +558,16 @@ internal static unsafe class RowRunner
             var p = Job.Program;
             var value = ValueOf(gather.Result);
             var to = Of(gather.Result);
-            long bytes = value.Extent == Extent.Full ? p.Columns * value.Type.Size : value.Type.Size;
+            long size = value.Type.Size, bytes = value.Extent == Extent.Full ? p.Columns * size : size;
+            // runs along the innermost axis, in which the operand's rows are equally far apart
+            long axis = p.RowSizes[^1], step = Job.StepOf(gather.Input) * size;
             byte* y = to.Start;
-            for (long row = 0; row < Count; row++, y += to.Step)
+            for (long row = 0; row < Count;)
             {
-                long offset = Job.PlaceOf(gather.Input, First + row);
-                Buffer.MemoryCopy(Job.Inputs[gather.Input] + offset * value.Type.Size, y, bytes, bytes);
+                byte* x = Job.Inputs[gather.Input] + Job.PlaceOf(gather.Input, First + row) * size;
+                long end = Math.Min(Count, row + axis - (First + row) % axis);
+                if (bytes == sizeof(int)) for (; row < end; row++, x += step, y += to.Step) *(int*)y = *(int*)x;
+                else for (; row < end; row++, x += step, y += to.Step) Buffer.MemoryCopy(x, y, bytes, bytes);
             }
         }
 

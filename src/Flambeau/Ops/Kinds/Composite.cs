@@ -7,7 +7,7 @@ namespace Flambeau.Ops;
 
 /// <summary>
 /// Operators written with other operators, and nothing else; nobody writes a composite's backward. Where the body is elementwise operators around reductions of one set of dimensions, it runs as one pass over
-/// rows, forward and backward: what a row needs is computed while the row lies in cache. Else it runs operator by operator, with the same bits.
+/// rows, forward and backward: what a row needs is computed while the row lies in cache. Around other reductions it runs in a few such passes, else operator by operator, always with the same bits.
 /// </summary>
 /// <example><code>
 /// static Tensor Standardize(Tensor x) => Composite.Apply("Standardize", static t => (t[0] - t[0].Mean(-1, true)) / t[0].Std(-1, keepDim: true), 0, x);
