@@ -18,7 +18,7 @@ internal sealed class Rewriter(Trace trace, int forward)
     delegate GraphNode? Rule(GraphNode node);
 
     // in the order in which they are tried
-    Rule[] Rules => [ImplicitExpansion, PiecesAmongZeros, SignOutside, DifferenceOfNegative, SumOfDeviations, SumOfMultiples, SumOfQuotients, CommonDivisor, ThroughQuotient];
+    Rule[] Rules => [ImplicitExpansion, PiecesAmongZeros, SignOutside, DifferenceOfNegative, SumOfDeviations, SumOfMultiples, SumOfProducts, SumOfQuotients, CommonDivisor, ThroughQuotient];
 
     /// <summary>The node that stands for <paramref name="node"/>.</summary>
     public GraphNode Rewrite(GraphNode node)
@@ -108,6 +108,27 @@ internal sealed class Rewriter(Trace trace, int forward)
         {
             var (r, a) = (product.Operands[k], product.Operands[1 - k]);
             if (a.Shape.Equals(product.Shape) && IsSameAlong(r, node)) return Make(s_mul, r, trace.With(node, [a]));
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Σ(a · (r · b)) = r · Σ(a · b) where r is the same along what is summed: as <see cref="SumOfMultiples"/>. Batch norm's three sums become two. A product of the user's is taken apart only around a deviation from a mean, which is
+    /// cheap to have again: it may be the result that is saved.
+    /// </summary>
+    GraphNode? SumOfProducts(GraphNode node)
+    {
+        if (!IsSum(node) || !Is(node.Operands[0], s_mul)) return null;
+        var product = node.Operands[0];
+        for (int k = 0; k < 2; k++)
+        {
+            var (a, inner) = (product.Operands[k], product.Operands[1 - k]);
+            if (!Is(inner, s_mul) || !a.Shape.Equals(product.Shape)) continue;
+            for (int j = 0; j < 2; j++)
+            {
+                var (r, b) = (inner.Operands[j], inner.Operands[1 - j]);
+                if (b.Shape.Equals(product.Shape) && IsSameAlong(r, node) && (inner.Id >= forward || IsDeviation(b, node))) return Make(s_mul, r, trace.With(node, [Make(s_mul, a, b)]));
+            }
         }
         return null;
     }

@@ -9,6 +9,12 @@ namespace Flambeau.Compile.Graphs;
 /// <param name="Results">Places of those that are computed.</param>
 internal abstract record Stage(int[] Sources, int[] Results)
 {
+    /// <summary>True if the last rows come first: what the pass before this one read last is still in the cache.</summary>
+    public bool LastFirst { get; init; }
+
+    /// <summary>How many elements a pass goes over.</summary>
+    public virtual long Elements => 0;
+
     /// <summary>The values of <see cref="Results"/> from those of <see cref="Sources"/>.</summary>
     public abstract Tensor[] Run(Tensor[] x, Draw first);
 
@@ -18,16 +24,19 @@ internal abstract record Stage(int[] Sources, int[] Results)
     /// <summary>One pass over rows.</summary>
     public sealed record Pass(int[] Sources, int[] Results, RowProgram Program) : Stage(Sources, Results)
     {
-        public override Tensor[] Run(Tensor[] x, Draw first) => RowRunner.Run(Program, x, first);
+        public override long Elements => Program.Rows * Program.Columns;
+        public override Tensor[] Run(Tensor[] x, Draw first) => RowRunner.Run(Program, x, first, LastFirst);
         public override string ToString() => Heading + Program;
     }
 
     /// <summary>Reductions of everything, as one row that is too long for one thread: the results of its chunks are joined in the order of the eager reduction.</summary>
     public sealed record LongRow(int[] Sources, int[] Results, RowProgram Program, GraphNode[] Folds) : Stage(Sources, Results)
     {
+        public override long Elements => Program.Rows * Program.Columns;
+
         public override Tensor[] Run(Tensor[] x, Draw first)
         {
-            var chunks = RowRunner.Run(Program, x, first);
+            var chunks = RowRunner.Run(Program, x, first, LastFirst);
             return [.. Folds.Select((fold, i) => Join(fold, chunks[i]))];
         }
 

@@ -37,6 +37,7 @@ internal sealed class Staging
     {
         var staging = new Staging(trace, outputs, given);
         while (!Array.TrueForAll(staging._outputs, staging.IsDone)) staging.Next();
+        staging.Turn();
         return ([.. staging._stages], Array.ConvertAll(staging._outputs, o => staging._places[o]), staging._count);
     }
 
@@ -222,6 +223,19 @@ internal sealed class Staging
     {
         _stages.Add(stage([.. read.Select(n => _places[n])], [.. Enumerable.Range(_count, targets.Count)]));
         foreach (var target in targets) _places[target] = _count++;
+    }
+
+    // large passes go to and fro, the last one forward: larger than the cache, what the next one reads first would else be gone
+    void Turn()
+    {
+        long largest = _stages.Max(s => s.Elements);
+        bool lastFirst = false;
+        for (int i = _stages.Count - 1; i >= 0; i--)
+        {
+            if (_stages[i].Elements < largest) continue;
+            _stages[i] = _stages[i] with { LastFirst = lastFirst };
+            lastFirst = !lastFirst;
+        }
     }
 
     // ---- without reductions ----

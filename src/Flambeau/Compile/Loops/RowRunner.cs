@@ -17,8 +17,8 @@ internal static unsafe class RowRunner
     const int BlockElements = 4;  // that one block of random words makes
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
-    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on.</summary>
-    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first)
+    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on. <paramref name="lastFirst"/> begins with the last rows.</summary>
+    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first, bool lastFirst = false)
     {
         var read = new Tensor[inputs.Length];
         for (int i = 0; i < read.Length; i++) read[i] = !program.Reads[i] || ReadsInPlace(program, i, inputs[i]) ? inputs[i] : inputs[i].Packed(inputs[i].DType);
@@ -29,7 +29,7 @@ internal static unsafe class RowRunner
         long* steps = stackalloc long[Math.Max(1, axes * lines)];
         for (int i = 0; i < read.Length; i++) Steps(program, program.InputDims[i], read[i], steps + i * axes);
         for (int i = 0; i < program.Outputs.Length; i++) Steps(program, program.ResultDims[program.Outputs[i].Result], results[program.Outputs[i].Result], steps + (read.Length + i) * axes);
-        Pin(program, read, results, first, tensors, steps, 0);
+        Pin(program, read, results, first, lastFirst, tensors, steps, 0);
         return results;
     }
 
@@ -81,7 +81,7 @@ internal static unsafe class RowRunner
     }
 
     // pins managed storages one by one down the recursion, then runs
-    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] results, Draw first, byte** tensors, long* steps, int k)
+    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] results, Draw first, bool lastFirst, byte** tensors, long* steps, int k)
     {
         if (k == inputs.Length + results.Length)
         {
@@ -91,7 +91,7 @@ internal static unsafe class RowRunner
                 var (result, start) = program.Outputs[i];
                 outputs[i] = tensors[inputs.Length + result] + start * results[result].DType.Size;
             }
-            Run(program, tensors, inputs.Length, outputs, first, steps);
+            Run(program, tensors, inputs.Length, outputs, first, lastFirst, steps);
             if (program.Rest is not { } rest) return;
             // behind the whole pieces, or their results
             for (int i = 0; i < inputs.Length; i++) if (program.InputDims[i] is not null) tensors[i] += rest.Start * inputs[i].DType.Size;
@@ -100,26 +100,26 @@ internal static unsafe class RowRunner
                 int result = program.Outputs[i].Result;
                 outputs[i] += (program.ResultDims[result]!.Columns.Length > 0 ? rest.Start : program.Rows) * results[result].DType.Size;
             }
-            Run(rest, tensors, inputs.Length, outputs, first, steps);
+            Run(rest, tensors, inputs.Length, outputs, first, lastFirst, steps);
             return;
         }
         var x = k < inputs.Length ? inputs[k] : results[k - inputs.Length];
         fixed (byte* p = x.Store!)
         {
             tensors[k] = p + x.Offset * x.DType.Size;
-            Pin(program, inputs, results, first, tensors, steps, k + 1);
+            Pin(program, inputs, results, first, lastFirst, tensors, steps, k + 1);
         }
         GC.KeepAlive(x);
     }
 
-    static void Run(RowProgram program, byte** inputs, int inputCount, byte** outputs, Draw first, long* steps)
+    static void Run(RowProgram program, byte** inputs, int inputCount, byte** outputs, Draw first, bool lastFirst, long* steps)
     {
         var plan = program.Plan;
         long blocks = program.Blocks, perPart = Math.Max(1, PartElements / program.Columns);
         int parts = checked((int)(program.IsGrouped ? program.Groups : program.FoldsRows ? blocks : (program.Rows + perPart - 1) / perPart));
         var job = new Job
         {
-            Program = program, Plan = plan, Inputs = inputs, Outputs = outputs, InputCount = inputCount, Steps = steps, Parts = parts, First = first,
+            Program = program, Plan = plan, Inputs = inputs, Outputs = outputs, InputCount = inputCount, Steps = steps, Parts = parts, First = first, LastFirst = lastFirst,
             Shared = (byte*)Scratch.Rent(Scratch.Shared, program.SharedColumns * program.ColumnBytes + program.Constants.Length * 8 + program.Draws * Job.ScheduleBytes),
         };
         job.Constants = job.Shared + program.SharedColumns * program.ColumnBytes;
@@ -154,6 +154,8 @@ internal static unsafe class RowRunner
         public int Parts, InputCount;
         /// <summary>By input, then by output: elements from place to place along each axis of the rows.</summary>
         public long* Steps;
+        /// <summary>True if the last part is the first.</summary>
+        public bool LastFirst;
         /// <summary>True if results go past the caches.</summary>
         public bool Streams;
         /// <summary>Blocks end at multiples of so many rows: between them each operand's rows are equally far apart.</summary>
@@ -238,6 +240,7 @@ internal static unsafe class RowRunner
         /// <summary>Part <paramref name="part"/> of the rows.</summary>
         public readonly void Run(int part)
         {
+            if (LastFirst) part = Parts - 1 - part;
             if (Program.IsGrouped) RunGroup(part);
             else RunPart(part, Program.Rows * part / Parts, Program.Rows * (part + 1) / Parts);
         }
