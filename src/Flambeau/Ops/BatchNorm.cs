@@ -47,12 +47,10 @@ namespace Flambeau
                 var y = Composite.Apply("BatchNorm", t =>
                 {
                     var wide = Wide(t[0]);
-                    var mean = wide.Mean(others, keepDim: true);
-                    var centred = wide - mean;
-                    var variance = (centred * centred).Mean(others, keepDim: true);
+                    var (mean, variance) = n / t[0].Shape[0] >= LeastPlaces ? OfPlanes(wide, others[1..]) : OfAll(wide, others);
                     Composite.Beside(mean);
                     Composite.Beside(variance);
-                    var y = centred * (variance + eps).Rsqrt();
+                    var y = (wide - mean) * (variance + eps).Rsqrt();
                     if (scaled) y *= Channels(t[1], rank);
                     if (shifted) y += Channels(t[^1], rank);
                     return y.To(t[0].DType);
@@ -63,6 +61,24 @@ namespace Flambeau
                 Move(runningVar!, statistics[1].Reshape(-1) * ((double)n / (n - 1)), momentum);
                 return y;
             }
+        }
+
+        const long LeastPlaces = 16;
+
+        static (Tensor Mean, Tensor Variance) OfAll(Tensor x, int[] dims)
+        {
+            var mean = x.Mean(dims, keepDim: true);
+            var centred = x - mean;
+            return (mean, (centred * centred).Mean(dims, keepDim: true));
+        }
+
+        // Each sample's own, which one pass finds, and of those the mean and the spread (Chan, Golub, LeVeque 1979): var = mean over samples of (variance there + (mean there − mean)²).
+        static (Tensor Mean, Tensor Variance) OfPlanes(Tensor x, int[] places)
+        {
+            var (means, variances) = OfAll(x, places);
+            var mean = means.Mean(0, keepDim: true);
+            var apart = means - mean;
+            return (mean, (variances + apart * apart).Mean(0, keepDim: true));
         }
 
         static void Move(Tensor running, Tensor to, double momentum) => running.Copy_(running * (1 - momentum) + to.To(running.DType) * momentum);
