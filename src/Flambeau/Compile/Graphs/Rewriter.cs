@@ -113,8 +113,8 @@ internal sealed class Rewriter(Trace trace, int forward)
     }
 
     /// <summary>
-    /// Σ(a · (r · b)) = r · Σ(a · b) where r is the same along what is summed: as <see cref="SumOfMultiples"/>. Batch norm's three sums become two. A product of the user's is taken apart only around a deviation from a mean, which is
-    /// cheap to have again: it may be the result that is saved.
+    /// Σ(a · (r · b)) = r · Σ(a · b) where r is the same along what is summed: as <see cref="SumOfMultiples"/>. Batch norm's three sums become two. A product of the user's is taken apart only around an operand's
+    /// deviation, which is cheap to have again: else it may be the result that is saved.
     /// </summary>
     GraphNode? SumOfProducts(GraphNode node)
     {
@@ -127,11 +127,14 @@ internal sealed class Rewriter(Trace trace, int forward)
             for (int j = 0; j < 2; j++)
             {
                 var (r, b) = (inner.Operands[j], inner.Operands[1 - j]);
-                if (b.Shape.Equals(product.Shape) && IsSameAlong(r, node) && (inner.Id >= forward || IsDeviation(b, node))) return Make(s_mul, r, trace.With(node, [Make(s_mul, a, b)]));
+                if (b.Shape.Equals(product.Shape) && IsSameAlong(r, node) && (inner.Id >= forward || IsOperandLess(b, node))) return Make(s_mul, r, trace.With(node, [Make(s_mul, a, b)]));
             }
         }
         return null;
     }
+
+    static bool IsOperandLess(GraphNode node, GraphNode sum) => Is(node, s_sub) && IsSameAlong(node.Operands[1], sum)
+        && (node.Operands[0].Step is Step.Cast ? node.Operands[0].Operands[0] : node.Operands[0]).Step is Step.Input;
 
     /// <summary>Σ(a + r · c) = Σa where c = v − Σv ÷ n along the same dimensions: deviations from a mean add up to zero, and what is dropped is their rounding errors.</summary>
     GraphNode? SumOfDeviations(GraphNode node)
