@@ -15,6 +15,9 @@ internal static class RowCases
         new("rows.rms_norm", r => Row(r, (x, w, _) => x * (x * x).mean([-1], keepdim: true).add(1e-6).rsqrt() * w)),
         new("rows.dropout", r => Row(r, (x, _, _) => nn.functional.dropout(x, 0.1, training: true))),
         new("rows.batch_norm", r => Row(r, BatchNorm(r))),
+        new("rows.softmax_channels", r => Row(r, (x, _, _) => nn.functional.softmax(x, 1))),
+        new("rows.group_norm", r => Row(r, (x, w, b) => nn.functional.group_norm(x, 32, w, b))),
+        new("rows.mse_loss", MseLoss),
         new("rows.cross_entropy", CrossEntropy),
     ];
 
@@ -53,6 +56,22 @@ internal static class RowCases
         {
             using var scope = NewDisposeScope();
             var loss = nn.functional.cross_entropy(x, target);
+            if (!backward) return;
+            loss.backward();
+            x.grad = null;
+        });
+    }
+
+    private static JsonObject MseLoss(Request r)
+    {
+        var backward = r.Flag("backward");
+        var (rows, columns) = (r.Integer("rows", 4096), r.Integer("columns", 1024));
+        var x = Leaf(randn([rows, columns], dtype: r.DType), backward);
+        var target = randn([rows, columns], dtype: r.DType);
+        return r.Time(() =>
+        {
+            using var scope = NewDisposeScope();
+            var loss = nn.functional.mse_loss(x, target);
             if (!backward) return;
             loss.backward();
             x.grad = null;

@@ -13,7 +13,10 @@ internal sealed class RowsSuite : ISuite
     [
         .. from op in Operators from shape in (long[][])[[4096, 384], [32768, 1024], [32768, 1000]] from backward in (bool[])[false, true] select Row(options, op, shape, backward),
         .. from op in InHalfPrecision from shape in (long[][])[[4096, 384], [32768, 1024]] from backward in (bool[])[false, true] select Row(options, op, shape, backward, DType.BFloat16),
-        .. from backward in (bool[])[false, true] select Row(options, s_batchNorm, [64, 64, 32, 32], backward),
+        .. from shape in (long[][])[[64, 64, 32, 32], [32, 64, 56, 56], [32768, 1024]] from backward in (bool[])[false, true] select Row(options, s_batchNorm, shape, backward),
+        .. from op in OfPictures from backward in (bool[])[false, true] select Row(options, op, [32, 64, 56, 56], backward),
+        MseLoss(options, false),
+        MseLoss(options, true),
         CrossEntropy(options, false),
         CrossEntropy(options, true),
     ];
@@ -29,13 +32,10 @@ internal sealed class RowsSuite : ISuite
 
     private static Op[] InHalfPrecision => [s_softmax, s_layerNorm, s_rmsNorm];
 
-    /// <summary>As in training, over samples and places; written by hand, since there is no module for it.</summary>
-    private static Tensor BatchNorm(Tensor x, Tensor weight, Tensor bias) => Composite.Apply("BatchNorm", static t =>
-    {
-        int[] others = [0, 2, 3];
-        var deviation = t[0] - t[0].Mean(others, keepDim: true);
-        return deviation * ((deviation * deviation).Mean(others, keepDim: true) + 1e-5).Rsqrt() * t[1].Reshape(-1, 1, 1) + t[2].Reshape(-1, 1, 1);
-    }, 0, x, weight, bias);
+    private static Op[] OfPictures => [new("softmax of channels", "softmax_channels", (x, _, _) => x.Softmax(1)), new("group norm", "group_norm", (x, w, b) => x.GroupNorm(32, w, b))];
+
+    /// <summary>As in training, by the batch's own statistics, towards which the running ones move.</summary>
+    private static Tensor BatchNorm(Tensor x, Tensor weight, Tensor bias) => x.BatchNorm(Tensor.Zeros([x.Shape[1]]), Tensor.Ones([x.Shape[1]]), weight, bias);
 
     private static Case Row(Options options, Op op, long[] shape, bool backward, DType type = DType.Float32)
     {
@@ -85,6 +85,33 @@ internal sealed class RowsSuite : ISuite
         return () =>
         {
             using var loss = x.CrossEntropy(target);
+            if (!backward) return;
+            loss.Backward();
+            x.Grad!.Dispose();
+            x.Grad = null;
+        };
+    }
+
+    private static Case MseLoss(Options options, bool backward)
+    {
+        const long Rows = 4096, Columns = 1024;
+        double bytes = (backward ? 5.0 : 2.0) * Columns * sizeof(float);
+        Action Prepare(long rows) => PrepareMseLoss(rows, Columns, backward);
+        return new($"MSE loss {Rows}x{Columns}{(backward ? " + backward" : "")}", Unit.GigabytesPerSecond)
+        {
+            Work = bytes * Rows,
+            Limit = new Roof(backward ? Traffic.Triad : Traffic.Read, bytes, Prepare).Of(Rows, options.Threads),
+            Ours = Case.Timed(() => Prepare(Rows)),
+            Peer = Case.Torch("rows.mse_loss", new { rows = Rows, columns = Columns, backward }),
+        };
+    }
+
+    private static Action PrepareMseLoss(long rows, long columns, bool backward)
+    {
+        Tensor x = Leaf(Tensor.RandN([rows, columns]), backward), target = Tensor.RandN([rows, columns]);
+        return () =>
+        {
+            using var loss = x.MseLoss(target);
             if (!backward) return;
             loss.Backward();
             x.Grad!.Dispose();

@@ -44,6 +44,9 @@ internal sealed class Fused : ICompositeKernel
     public int Draws { get; private init; }
 
     /// <inheritdoc/>
+    public int Beside { get; private init; }
+
+    /// <inheritdoc/>
     public uint SavedOperands { get; private init; } = uint.MaxValue;
 
     /// <inheritdoc/>
@@ -77,9 +80,10 @@ internal sealed class Fused : ICompositeKernel
                 inputs[i] = trace.Input(i, x[i].Shape, x[i].DType);
                 if (record && x[i].RequiresGrad) inputs[i].RequiresGrad = true;
             }
-            var y = trace.Run(body, [.. inputs]);
+            var (y, beside) = Composite.Collect(() => trace.Run(body, [.. inputs]));
+            var handed = Array.ConvertAll(beside, Trace.NodeOf);
             if (y.Level is null) throw new NotTraceableException("the result is computed from no operand");
-            return y.RequiresGrad ? WithGradient(trace, inputs, y) : new() { Graph = trace.Nodes, Draws = trace.Draws, Forward = new(trace, [Trace.NodeOf(y)], Given(inputs)) };
+            return y.RequiresGrad ? WithGradient(trace, inputs, y, handed) : new() { Graph = trace.Nodes, Draws = trace.Draws, Beside = handed.Length, Forward = new(trace, [Trace.NodeOf(y), .. handed], Given(inputs)) };
         }
         // also the errors of the operators themselves: operator by operator they are thrown with what the user gave
         catch (Exception e) when (e is NotTraceableException or FlambeauException)
@@ -95,7 +99,7 @@ internal sealed class Fused : ICompositeKernel
         return given;
     }
 
-    static Fused WithGradient(Trace trace, Tensor[] inputs, Tensor y)
+    static Fused WithGradient(Trace trace, Tensor[] inputs, Tensor y, GraphNode[] handed)
     {
         int forward = trace.Nodes.Count;
         var result = Trace.NodeOf(y);
@@ -123,13 +127,14 @@ internal sealed class Fused : ICompositeKernel
             given[Trace.NodeOf(g)] = inputs.Length + 1 + saved.Statistics.Count;
             return new()
             {
-                Graph = trace.Nodes, Draws = trace.Draws, SavedOperands = read, Forward = new(trace, [result, .. saved.Statistics], Given(inputs)),
+                Graph = trace.Nodes, Draws = trace.Draws, SavedOperands = read, Beside = handed.Length,
+                Forward = new(trace, [result, .. saved.Statistics, .. handed], Given(inputs)),
                 Backward = new(trace, [.. outputs], given), IsDifferentiable = true, Differentiated = [.. differentiated], SavesResult = saved.Result,
             };
         }
         catch (NotTraceableException e)
         {
-            return new() { Graph = trace.Nodes, Draws = trace.Draws, Reason = $"backward: {e.Message}", Forward = new(trace, [result], Given(inputs)), IsDifferentiable = true };
+            return new() { Graph = trace.Nodes, Draws = trace.Draws, Reason = $"backward: {e.Message}", Beside = handed.Length, Forward = new(trace, [result, .. handed], Given(inputs)), IsDifferentiable = true };
         }
     }
 
@@ -152,7 +157,7 @@ internal sealed class Fused : ICompositeKernel
     /// <summary>The graph and its programs as text.</summary>
     public override string ToString()
     {
-        static string[] Text(string name, GraphProgram? program) => program is null ? [] : ["", name + ": " + (program.Rows?.ToString() ?? $"operator by operator: {program.Reason}")];
+        static string[] Text(string name, GraphProgram? program) => program is null ? [] : ["", $"{name}: {program}"];
         return string.Join('\n', [.. Graph.Select(n => n.ToString()), .. Text("forward", Forward), .. Text("backward", Backward), .. Reason is null ? [] : new[] { "", "no graph: " + Reason }]);
     }
 
@@ -161,6 +166,7 @@ internal sealed class Fused : ICompositeKernel
     {
         readonly HashSet<GraphNode> _seen = [];
         readonly Dictionary<GraphNode, bool> _reduced = [];
+        readonly Dictionary<GraphNode, long> _largest = [];
 
         public List<GraphNode> Statistics { get; } = [];
         public bool Result { get; private set; }
@@ -169,8 +175,17 @@ internal sealed class Fused : ICompositeKernel
         {
             if (!_seen.Add(node)) return;
             if (node == result) { Result = true; return; }
-            if (node.Id < forward && node.Shape.Count < result.Shape.Count && IsReduced(node)) { Statistics.Add(node); return; }
+            if (node.Id < forward && IsReduced(node) && (node.Shape.Count < result.Shape.Count || node.Shape.Count * Few < Largest(node))) { Statistics.Add(node); return; }
             foreach (var operand in node.Operands) Visit(operand);
+        }
+
+        const int Few = 16; // times what it was reduced from
+
+        // what a node is computed from, at its largest
+        long Largest(GraphNode node)
+        {
+            if (!_largest.TryGetValue(node, out long known)) _largest[node] = known = node.Operands.Select(Largest).Append(node.Shape.Count).Max();
+            return known;
         }
 
         bool IsReduced(GraphNode node)

@@ -74,7 +74,7 @@ public sealed class RMSNorm : Module<Tensor, Tensor>
 }
 
 /// <summary>The last sizes that a norm was made for.</summary>
-static file class NormShape
+static class NormShape
 {
     public static void Check(string name, Tensor x, long[] shape)
     {

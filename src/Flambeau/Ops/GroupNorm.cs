@@ -35,12 +35,19 @@ namespace Flambeau
                 using var temporaries = Temporaries.Begin();
                 foreach (var t in new[] { weight, bias })
                     if (t is not null && (t.Rank != 1 || t.Shape[0] != x.Shape[1])) throw Errors.Make("GroupNorm", $"weight and bias need a value for each of {x.Shape[1]} channels", ("x", x), ("weight", weight), ("bias", bias));
-                var rows = Wide(x).Reshape(x.Shape[0], groups, -1);
-                var y = Composite.Apply("GroupNorm", t => Standardized(t[0], [-1], eps), eps, rows).Reshape(x.Shape);
-                Tensor Channels(Tensor t) => t.Unflatten(0, [t.Shape[0], .. Enumerable.Repeat(1L, x.Rank - 2)]);
-                if (weight is not null) y *= Channels(weight);
-                if (bias is not null) y += Channels(bias);
-                return temporaries.Keep(y.To(x.DType));
+                bool scaled = weight is not null, shifted = bias is not null;
+                var rows = x.Reshape(x.Shape[0], groups, x.Shape[1] / groups, -1);
+                // a value a channel, along what is normalized together
+                Tensor? Channels(Tensor? t) => t?.Reshape(groups, x.Shape[1] / groups, 1);
+                var y = Composite.Apply("GroupNorm", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    var y = Standardized(Wide(t[0]), [2, 3], eps);
+                    if (scaled) y *= t[1];
+                    if (shifted) y += t[^1];
+                    return temporaries.Keep(y.To(t[0].DType));
+                }, (eps, scaled, shifted), Present(rows, Channels(weight), Channels(bias)));
+                return temporaries.Keep(y.Reshape(x.Shape));
             }
         }
     }

@@ -142,28 +142,38 @@ namespace Flambeau
             /// <summary>(x − target)² (PyTorch: <c>mse_loss</c>).</summary>
             public Tensor MseLoss(Tensor target, LossReduction reduction = LossReduction.Mean)
             {
-                using var temporaries = Temporaries.Begin();
                 SameShape("MseLoss", x, target);
-                var d = x - target;
-                return temporaries.Keep(Reduce(d * d, null, reduction));
+                return Ops.Composite.Apply("MseLoss", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    var d = t[0] - t[1];
+                    return temporaries.Keep(Reduce(d * d, null, reduction));
+                }, reduction, x, target);
             }
 
             /// <summary>|x − target| (PyTorch: <c>l1_loss</c>).</summary>
             public Tensor L1Loss(Tensor target, LossReduction reduction = LossReduction.Mean)
             {
                 SameShape("L1Loss", x, target);
-                return Reduce((x - target).Abs(), null, reduction);
+                return Ops.Composite.Apply("L1Loss", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    return temporaries.Keep(Reduce((t[0] - t[1]).Abs(), null, reduction));
+                }, reduction, x, target);
             }
 
             /// <summary>d² / 2β where |d| &lt; β, else |d| − β/2, d = x − target (Huber 1964; PyTorch: <c>smooth_l1_loss</c>).</summary>
             public Tensor SmoothL1Loss(Tensor target, double beta = 1, LossReduction reduction = LossReduction.Mean)
             {
-                using var temporaries = Temporaries.Begin();
                 SameShape("SmoothL1Loss", x, target);
                 if (beta == 0) return x.L1Loss(target, reduction);
-                var d = x - target;
-                var size = d.Abs();
-                return temporaries.Keep(Reduce(Tensor.Where(size.Lt(beta), d * d * (0.5 / beta), size - 0.5 * beta), null, reduction));
+                return Ops.Composite.Apply("SmoothL1Loss", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    var d = t[0] - t[1];
+                    var size = d.Abs();
+                    return temporaries.Keep(Reduce(Tensor.Where(size.Lt(beta), d * d * (0.5 / beta), size - 0.5 * beta), null, reduction));
+                }, (beta, reduction), x, target);
             }
 
             /// <summary>−t ln σ(x) · posWeight − (1 − t) ln σ(−x), safe for any x (PyTorch: <c>binary_cross_entropy_with_logits</c>).</summary>
@@ -185,11 +195,13 @@ namespace Flambeau
             /// <summary>t (ln t − x), x log-probabilities; 0 where t is (PyTorch: <c>kl_div</c>).</summary>
             public Tensor KlDiv(Tensor target, LossReduction reduction = LossReduction.Mean)
             {
-                using var temporaries = Temporaries.Begin();
                 SameShape("KlDiv", x, target);
-                var isZero = target.Eq(0);
-                var loss = target * (target.MaskedFill(isZero, 1).Log() - x);
-                return temporaries.Keep(Reduce(loss, null, reduction));
+                return Ops.Composite.Apply("KlDiv", t =>
+                {
+                    using var temporaries = Temporaries.Begin();
+                    var isZero = t[1].Eq(0);
+                    return temporaries.Keep(Reduce(t[1] * (t[1].MaskedFill(isZero, 1).Log() - t[0]), null, reduction));
+                }, reduction, x, target);
             }
         }
 

@@ -20,6 +20,8 @@ internal sealed unsafe class Scratch
     public const int Rows = 4;
     /// <summary>The slot of what all rows of a fused composite share; the calling thread's.</summary>
     public const int Shared = 3;
+    /// <summary>The slot of what a group of rows shares; inside a pass there are no products.</summary>
+    public const int Group = 2;
 
     [ThreadStatic] static Scratch? mine;
 

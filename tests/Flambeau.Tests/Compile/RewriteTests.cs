@@ -50,6 +50,22 @@ public class RewriteTests
     }
 
     [Fact]
+    public void A_factor_inside_a_product_is_taken_out_of_the_sum()
+    {
+        // batch norm: of the gradient the sums of g and of g times the deviation alone
+        static Tensor Normed(Tensor[] t)
+        {
+            var c = t[0] - t[0].Mean(0, true);
+            return c * ((c * c).Mean(0, true) + 1e-3).Rsqrt() * t[1] + t[2];
+        }
+        Tensor[] x = [Tensor.RandN([50, 11], generator: s_random), Tensor.RandN([11], generator: s_random), Tensor.RandN([11], generator: s_random)];
+        Agrees("batch norm", Normed, x);
+        Assert.Equal(2, Backward("batch norm", Normed, x).Count(l => l.Contains("= Sum over rows ")));
+        Agrees("its own for every element", t => t[0] * (t[1] * t[2]) * t[0], Full(), Row(), Full());
+        Agrees("a product that is the result", t => t[0].Exp() * t[1], Full(), Row());
+    }
+
+    [Fact]
     public void Deviations_from_the_mean_add_up_to_nothing()
     {
         static Tensor Normed(Tensor x, double count)

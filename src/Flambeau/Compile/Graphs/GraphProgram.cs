@@ -4,12 +4,15 @@ using Flambeau.Runtime;
 
 namespace Flambeau.Compile.Graphs;
 
-/// <summary>A graph with outputs, ready to run: as one pass over rows where it is one, else operator by operator, with the same bits.</summary>
+/// <summary>A graph with outputs, ready to run: as one pass over rows where it is one, else in stages, else operator by operator, always with the same bits.</summary>
 internal sealed class GraphProgram
 {
     readonly GraphNode[] _outputs, _order;
     readonly Dictionary<GraphNode, int> _given;
     readonly List<(int Source, SliceOp View)> _pieces = []; // of inputs, which are handed in after them
+    readonly Stage[] _stages = [];
+    readonly int[] _places = []; // of outputs among what is given and what the stages yield
+    readonly int _values;        // how many those are
 
     /// <summary>The program that computes <paramref name="outputs"/> from the nodes in <paramref name="given"/>, which name their inputs.</summary>
     public GraphProgram(Trace trace, GraphNode[] outputs, Dictionary<GraphNode, int> given)
@@ -17,7 +20,12 @@ internal sealed class GraphProgram
         (_outputs, _given) = (outputs, WithPieces(trace, given));
         _order = InOrder(outputs, _given);
         try { Rows = RowProgram.Of(trace, outputs, _given); }
-        catch (NotTraceableException e) { Reason = e.Message; }
+        catch (NotTraceableException e)
+        {
+            Reason = e.Message;
+            try { (_stages, _places, _values) = Staging.Of(trace, outputs, _given); }
+            catch (NotTraceableException again) { Reason = again.Message; }
+        }
     }
 
     /// <summary>The pass over rows, if the graph is one.</summary>
@@ -25,6 +33,10 @@ internal sealed class GraphProgram
 
     /// <summary>Why <see cref="Rows"/> is missing.</summary>
     public string? Reason { get; }
+
+    /// <summary>How the graph runs, as text.</summary>
+    public override string ToString() => Rows?.ToString() ?? (_stages.Length == 0 ? $"operator by operator: {Reason}"
+        : string.Join('\n', [$"{_stages.Length} stages, as {Reason}", .. _stages.Select(s => s.ToString()), $"results v{string.Join(", v", _places)}"]));
 
     Dictionary<GraphNode, int> WithPieces(Trace trace, Dictionary<GraphNode, int> given)
     {
@@ -60,6 +72,7 @@ internal sealed class GraphProgram
         if (_pieces.Count > 0) x = [.. x, .. _pieces.Select(p => p.View.Run([x[p.Source]]))];
         if (Settings.Fusion && Rows is { } rows) return RowRunner.Run(rows, x, first);
         using var _ = Autograd.NoGrad();
+        if (Settings.Fusion && _stages.Length > 0) return RunStages(x, first);
         var values = new Dictionary<GraphNode, Tensor>();
         var lastUse = new Dictionary<GraphNode, GraphNode>();
         foreach (var node in _order) foreach (var operand in node.Operands) lastUse[operand] = node;
@@ -73,7 +86,24 @@ internal sealed class GraphProgram
         return Array.ConvertAll(_outputs, o => _given.ContainsKey(o) || o.Step is Step.Relabel or Step.Number ? values[o].Clone() : values[o]);
     }
 
-    static Tensor Compute(GraphNode node, Dictionary<GraphNode, Tensor> values, Draw first) => node.Step switch
+    Tensor[] RunStages(Tensor[] x, Draw first)
+    {
+        var values = new Tensor[_values];
+        x.CopyTo(values, 0);
+        foreach (var stage in _stages)
+        {
+            var results = stage.Run(Array.ConvertAll(stage.Sources, s => values[s]), first);
+            for (int i = 0; i < results.Length; i++) values[stage.Results[i]] = results[i];
+        }
+        // what is given, or asked for twice, is copied
+        var outputs = new Tensor[_places.Length];
+        for (int i = 0; i < outputs.Length; i++) outputs[i] = _places[i] < x.Length || Array.IndexOf(_places, _places[i]) < i ? values[_places[i]].Clone() : values[_places[i]];
+        for (int v = x.Length; v < values.Length; v++) if (Array.IndexOf(_places, v) < 0) values[v].Dispose();
+        return outputs;
+    }
+
+    /// <summary>One node as an operator by itself.</summary>
+    public static Tensor Compute(GraphNode node, Dictionary<GraphNode, Tensor> values, Draw first) => node.Step switch
     {
         Step.Number(var value) => Tensor.Full(node.Shape, value, node.Type),
         Step.Draw(var number) => new RandomOp(node.Shape, node.Type, first with { Number = first.Number + (ulong)number }, 0, 0).Run([]),

@@ -18,7 +18,7 @@ internal sealed class Rewriter(Trace trace, int forward)
     delegate GraphNode? Rule(GraphNode node);
 
     // in the order in which they are tried
-    Rule[] Rules => [ImplicitExpansion, PiecesAmongZeros, SignOutside, DifferenceOfNegative, SumOfDeviations, SumOfMultiples, SumOfQuotients, CommonDivisor, ThroughQuotient];
+    Rule[] Rules => [ImplicitExpansion, PiecesAmongZeros, SignOutside, DifferenceOfNegative, SumOfDeviations, SumOfMultiples, SumOfProducts, SumOfQuotients, CommonDivisor, ThroughQuotient];
 
     /// <summary>The node that stands for <paramref name="node"/>.</summary>
     public GraphNode Rewrite(GraphNode node)
@@ -111,6 +111,30 @@ internal sealed class Rewriter(Trace trace, int forward)
         }
         return null;
     }
+
+    /// <summary>
+    /// Σ(a · (r · b)) = r · Σ(a · b) where r is the same along what is summed: as <see cref="SumOfMultiples"/>. Batch norm's three sums become two. A product of the user's is taken apart only around an operand's
+    /// deviation, which is cheap to have again: else it may be the result that is saved.
+    /// </summary>
+    GraphNode? SumOfProducts(GraphNode node)
+    {
+        if (!IsSum(node) || !Is(node.Operands[0], s_mul)) return null;
+        var product = node.Operands[0];
+        for (int k = 0; k < 2; k++)
+        {
+            var (a, inner) = (product.Operands[k], product.Operands[1 - k]);
+            if (!Is(inner, s_mul) || !a.Shape.Equals(product.Shape)) continue;
+            for (int j = 0; j < 2; j++)
+            {
+                var (r, b) = (inner.Operands[j], inner.Operands[1 - j]);
+                if (b.Shape.Equals(product.Shape) && IsSameAlong(r, node) && (inner.Id >= forward || IsOperandLess(b, node))) return Make(s_mul, r, trace.With(node, [Make(s_mul, a, b)]));
+            }
+        }
+        return null;
+    }
+
+    static bool IsOperandLess(GraphNode node, GraphNode sum) => Is(node, s_sub) && IsSameAlong(node.Operands[1], sum)
+        && (node.Operands[0].Step is Step.Cast ? node.Operands[0].Operands[0] : node.Operands[0]).Step is Step.Input;
 
     /// <summary>Σ(a + r · c) = Σa where c = v − Σv ÷ n along the same dimensions: deviations from a mean add up to zero, and what is dropped is their rounding errors.</summary>
     GraphNode? SumOfDeviations(GraphNode node)

@@ -220,6 +220,23 @@ internal sealed class Trace(Generator? generator) : Interpreter
         return Cast(y, x.Type);
     }
 
+    /// <summary>A fold as folds over one run of adjacent dimensions each, innermost first: the order that it has itself.</summary>
+    public GraphNode InRuns(GraphNode fold)
+    {
+        var (op, x) = (((Step.Fold)fold.Step).Op, fold.Operands[0]);
+        ReadOnlySpan<int> dims = op.Dims;
+        if (dims.Length == 0 || dims[^1] - dims[0] == dims.Length - 1) return fold;
+        while (dims.Length > 0)
+        {
+            int first = dims.Length - 1;
+            while (first > 0 && dims[first - 1] == dims[first] - 1) first--;
+            x = Fold(op.Over(dims[first..].ToArray(), keepDim: true), x);
+            dims = dims[..first];
+        }
+        int[] kept = [.. Enumerable.Range(0, x.Shape.Rank).Where(d => op.KeepDim || Array.IndexOf(op.Dims, d) < 0)];
+        return op.KeepDim ? x : Add(new Step.Relabel(kept), [x], fold.Shape, fold.Type, fold.Axes);
+    }
+
     // an index of one number a row
     static bool NamesOne(int dim, GraphNode index) => index.Type == DType.Int64 && dim == index.Shape.Rank - 1 && index.Shape.Sizes[^1] == 1;
 

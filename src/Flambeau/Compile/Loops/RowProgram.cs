@@ -73,6 +73,14 @@ internal sealed class RowProgram
     public required long[] RowSizes { get; init; }
     public required long Rows { get; init; }
     public required long Columns { get; init; }
+    /// <summary>Into how many runs of as many rows they are cut, of which each has sums over rows of its own.</summary>
+    public required long Groups { get; init; }
+    /// <summary>True if the rows are pieces of one long row: operands' rows follow one another.</summary>
+    public required bool IsCut { get; init; }
+    /// <summary>The first of its elements.</summary>
+    public required long Start { get; init; }
+    /// <summary>The same for the elements that are left over after whole pieces.</summary>
+    public required RowProgram? Rest { get; init; }
     public required RowValue[] Values { get; init; }
     public required Instruction[] Before { get; init; }
     public required Instruction[] Body { get; init; }
@@ -101,8 +109,11 @@ internal sealed class RowProgram
 
     public bool FoldsRows => Array.Exists(Body, i => i is Instruction.FoldRows);
 
-    /// <summary>The blocks of rows that are summed apart, or 1.</summary>
-    public long Blocks => FoldsRows ? ReductionOp.BlocksOf(Rows) : 1;
+    /// <summary>True if a part of the work is a group of rows, with its sums.</summary>
+    public bool IsGrouped => Groups > 1 && FoldsRows;
+
+    /// <summary>The blocks of a group's rows that are summed apart, or 1.</summary>
+    public long Blocks => FoldsRows ? ReductionOp.BlocksOf(Rows / Groups) : 1;
 
     /// <summary>Bytes of a shared column: one for each block of rows.</summary>
     public long ColumnBytes => (Columns * 8 + 63) / 64 * 64 * Blocks;
@@ -115,7 +126,7 @@ internal sealed class RowProgram
     public override string ToString()
     {
         var plan = Plan;
-        return string.Join('\n', [$"{Rows} rows of {Columns}", .. Before.Select(i => Line(i, Values, "  ")), "  rows", .. plan.Steps.SelectMany(s => Lines(s, plan)), "  after", .. After.Select(i => Line(i, Values, "  "))]);
+        return string.Join('\n', [$"{(Groups > 1 ? $"{Groups} times {Rows / Groups}" : Rows)} rows of {Columns}{(Rest is null ? "" : $" and one of {Rest.Columns}")}", .. Before.Select(i => Line(i, Values, "  ")), "  rows", .. plan.Steps.SelectMany(s => Lines(s, plan)), "  after", .. After.Select(i => Line(i, Values, "  "))]);
     }
 
     IEnumerable<string> Lines(object step, RowPlan plan)

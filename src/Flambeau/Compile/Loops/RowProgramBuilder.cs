@@ -4,6 +4,9 @@ using Flambeau.Ops;
 
 namespace Flambeau.Compile.Loops;
 
+/// <summary>Which axes are columns, and which of the others reductions over rows go over.</summary>
+internal sealed record RowCut(IReadOnlySet<int> Columns, IReadOnlySet<int> Over);
+
 /// <summary>Cuts a graph's axes into rows and columns and lays its nodes out as a <see cref="RowProgram"/>.</summary>
 internal sealed class RowProgramBuilder
 {
@@ -16,7 +19,9 @@ internal sealed class RowProgramBuilder
     readonly List<GraphNode> _nodes = [];           // what the outputs need, operands first
     readonly List<int> _order = [];                 // axes, outermost first
     readonly Dictionary<int, long> _sizes = [];     // of axes
-    ulong _all, _columns, _rows;                    // bit i: axis _order[i]
+    readonly RowCut? _cut;                          // null: to be found
+    ulong _all, _columns, _rows, _over;             // bit i: axis _order[i]
+    (long Start, long Rows, long Length)? _pieces;  // a row of everything that is cut in pieces: where they begin, how many there are, and how long
 
     readonly List<RowValue> _values = [];
     readonly List<Phase> _phases = [];              // of values
@@ -25,9 +30,9 @@ internal sealed class RowProgramBuilder
     readonly Dictionary<GraphNode, int> _valueOf = [];
     int _rowSlots, _shared;
 
-    public RowProgramBuilder(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given)
+    public RowProgramBuilder(Trace trace, IReadOnlyList<GraphNode> outputs, IReadOnlyDictionary<GraphNode, int> given, RowCut? cut = null)
     {
-        (_trace, _results, _given) = (trace, outputs, given);
+        (_trace, _results, _given, _cut) = (trace, outputs, given, cut);
         for (int i = 0; i < outputs.Count; i++)
         {
             long start = 0;
@@ -52,14 +57,14 @@ internal sealed class RowProgramBuilder
         int slots = AssignSlots();
         return new()
         {
-            RowSizes = [.. _order.Where((_, i) => (_rows >> i & 1) != 0).Select(a => _sizes[a])],
-            Rows = Product(_rows), Columns = Product(_columns), Values = [.. _values],
+            RowSizes = _pieces is { Rows: var pieces } ? [pieces] : [.. _order.Where((_, i) => (_rows >> i & 1) != 0).Select(a => _sizes[a])],
+            Rows = _pieces?.Rows ?? Product(_rows), Columns = _pieces?.Length ?? Product(_columns), Groups = Product(_rows & ~_over), Values = [.. _values],
             Before = [.. _code[0]], Body = [.. _code[1]], After = [.. _code[2]],
-            Results = [.. _results.Select(r => (r.Shape, r.Type))], Outputs = [.. _places],
+            Results = [.. _results.Select(r => (Mask(r) == 0 && _pieces is { } p ? Shape.Of([(Product(_all) + p.Length - 1) / p.Length]) : r.Shape, r.Type))], Outputs = [.. _places],
             Reads = [.. Enumerable.Range(0, _given.Values.Max() + 1).Select(i => _nodes.Exists(n => _given.TryGetValue(n, out int index) && index == i))],
             InputDims = [.. Enumerable.Range(0, _given.Values.Max() + 1).Select(_inputDims.GetValueOrDefault)],
             ResultDims = [.. Enumerable.Range(0, _results.Count).Select(r => DimsOf(_outputs[_places.FindIndex(p => p.Result == r)]))],
-            Constants = [.. _constants], Slots = slots, RowSlots = _rowSlots, SharedColumns = _shared,
+            Constants = [.. _constants], Start = _pieces?.Start ?? 0, Rest = RestOf(), IsCut = _pieces is not null, Slots = slots, RowSlots = _rowSlots, SharedColumns = _shared,
             Draws = _code[1].OfType<Instruction.Draw>().Select(d => d.Number + 1).DefaultIfEmpty(0).Max(),
         };
     }
@@ -130,6 +135,8 @@ internal sealed class RowProgramBuilder
         return product;
     }
 
+    ulong MaskOf(IReadOnlySet<int> axes) => _order.Select((axis, i) => axes.Contains(axis) ? 1UL << i : 0).Aggregate(0UL, (a, b) => a | b);
+
     void CutAxes()
     {
         var folds = new List<ulong>();
@@ -141,17 +148,36 @@ internal sealed class RowProgramBuilder
             else if (node.Step is Step.OneHot) folds.Add(LastAxis(node));
         }
         bool Suffix(ulong mask) => BitOperations.IsPow2((_all & ~mask) + 1) && mask != 0;
-        if (folds.Count == 0) _columns = LongestRow(Suffix);
+        if (_cut is not null) _columns = MaskOf(_cut.Columns);
+        else if (folds.Count == 0) _columns = LongestRow(Suffix);
         else if (folds.Find(f => f != _all && Suffix(f)) is not 0 and var row) _columns = row;
         else if (folds.Find(f => f != _all && Suffix(_all & ~f)) is not 0 and var column) _columns = _all & ~column;
         else _columns = _all;
         _rows = _all & ~_columns;
+        _over = _cut is null ? _rows : MaskOf(_cut.Over);
         if (!Suffix(_columns)) throw new NotTraceableException("reductions are neither along the last dimensions nor over all others");
-        foreach (ulong f in folds) if (f != _columns && f != _rows) throw new NotTraceableException("reductions run over different sets of dimensions");
+        foreach (ulong f in folds) if (f != _columns && f != _over) throw new NotTraceableException("reductions run over different sets of dimensions");
         foreach (var node in _nodes) if (!AllOrNone(node)) throw new NotTraceableException($"{node} varies over a part of a row's dimensions");
         if (_outputs.Count > _results.Count && !ColumnsAreWholeVectorsOfTheLastDimension()) throw new NotTraceableException("what stands side by side is no run of whole vectors of the last dimension");
-        // one long row has no parallel form here
-        if (_rows == 0 && Product(_columns) > ReductionOp.RowChunk) throw new NotTraceableException("one row of everything");
+        if (_rows == 0 && Product(_columns) > ReductionOp.RowChunk) CutLongRow(folds.Count > 0);
+    }
+
+    const long PieceLength = 4096; // of a long row in which nothing is reduced
+
+    // One row of everything, where nothing waits for its sums: pieces of it are rows, and what is left over is a shorter one.
+    void CutLongRow(bool reduces)
+    {
+        if (HasPieces || !_outputs.TrueForAll(o => reduces ? _cut is not null && o.Step is Step.Fold : Mask(o) == _all)) throw new NotTraceableException("one row of everything");
+        long all = Product(_all), length = reduces ? ReductionOp.RowChunk : PieceLength;
+        _pieces ??= (0, all / length, length);
+    }
+
+    // the same with what is left over as its only row
+    RowProgram? RestOf()
+    {
+        if (_pieces is not { Start: 0 } pieces) return null;
+        long rest = Product(_all) % pieces.Length;
+        return rest == 0 ? null : new RowProgramBuilder(_trace, _results, _given, _cut) { _pieces = (pieces.Rows * pieces.Length, 1, rest) }.Build();
     }
 
     // the last vector of a piece would else reach into the next one
@@ -270,6 +296,7 @@ internal sealed class RowProgramBuilder
 
     RowDims DimsOf(GraphNode node)
     {
+        if (_pieces is not null) return Mask(node) == 0 ? new([0], []) : new([-1], [.. Enumerable.Range(0, node.Shape.Rank)]);
         List<int> rows = [], columns = [];
         for (int i = 0; i < _order.Count; i++)
         {
@@ -286,8 +313,8 @@ internal sealed class RowProgramBuilder
         bool alongRow = Folded(node, op) == _columns;
         // in the order of the eager reductions: trailing dims are a row, and leading ones are rows
         bool adjacent = op.Dims[^1] - op.Dims[0] == op.Dims.Length - 1;
-        bool leads = operand.Shape.Sizes.AsSpan(0, op.Dims[0]).IndexOfAnyExcept(1) < 0;
-        if (!adjacent || (alongRow ? op.Dims[^1] != operand.Shape.Rank - 1 : !leads)) throw new NotTraceableException($"{node} has an order of its own");
+        bool leads = operand.Shape.Sizes.AsSpan(0, op.Dims[0]).IndexOfAnyExcept(1) < 0 || _over != _rows;
+        if (!adjacent || alongRow != (op.Dims[^1] == operand.Shape.Rank - 1) || !alongRow && !leads) throw new NotTraceableException($"{node} has an order of its own");
         int x = Spread(_valueOf[operand], Extent.Full);
         if (!alongRow && Product(_rows) == 1) throw new NotTraceableException("no rows to reduce");
         int result = alongRow ? Add(Extent.Row, node.Type, Phase.Rows) : Add(Extent.Column, node.Type, Phase.After);
@@ -309,7 +336,7 @@ internal sealed class RowProgramBuilder
     {
         var node = _outputs[index];
         ulong mask = Mask(node);
-        var extent = mask == _all ? Extent.Full : mask == _rows ? Extent.Row : mask == _columns ? Extent.Column
+        var extent = mask == _all ? Extent.Full : mask == _rows ? Extent.Row : mask == (_all & ~_over) ? Extent.Column
             : throw new NotTraceableException($"output {node} has neither the rows nor the columns whole");
         int value = _valueOf[node];
         var (has, type, place, _) = _values[value];

@@ -17,8 +17,8 @@ internal static unsafe class RowRunner
     const int BlockElements = 4;  // that one block of random words makes
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
-    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on.</summary>
-    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first)
+    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on. <paramref name="lastFirst"/> begins with the last rows.</summary>
+    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first, bool lastFirst = false)
     {
         var read = new Tensor[inputs.Length];
         for (int i = 0; i < read.Length; i++) read[i] = !program.Reads[i] || ReadsInPlace(program, i, inputs[i]) ? inputs[i] : inputs[i].Packed(inputs[i].DType);
@@ -27,9 +27,9 @@ internal static unsafe class RowRunner
         int axes = program.RowSizes.Length, lines = read.Length + program.Outputs.Length;
         byte** tensors = stackalloc byte*[read.Length + results.Length];
         long* steps = stackalloc long[Math.Max(1, axes * lines)];
-        for (int i = 0; i < read.Length; i++) Steps(program.InputDims[i], read[i], steps + i * axes);
-        for (int i = 0; i < program.Outputs.Length; i++) Steps(program.ResultDims[program.Outputs[i].Result], results[program.Outputs[i].Result], steps + (read.Length + i) * axes);
-        Pin(program, read, results, first, tensors, steps, 0);
+        for (int i = 0; i < read.Length; i++) Steps(program, program.InputDims[i], read[i], steps + i * axes);
+        for (int i = 0; i < program.Outputs.Length; i++) Steps(program, program.ResultDims[program.Outputs[i].Result], results[program.Outputs[i].Result], steps + (read.Length + i) * axes);
+        Pin(program, read, results, first, lastFirst, tensors, steps, 0);
         return results;
     }
 
@@ -73,14 +73,15 @@ internal static unsafe class RowRunner
         return new(Storage.Allocate(shape.Count * type.Size), shape, strides, 0, type);
     }
 
-    static void Steps(RowDims? dims, Tensor x, long* steps)
+    static void Steps(RowProgram program, RowDims? dims, Tensor x, long* steps)
     {
         if (dims is null) return;
-        for (int i = 0; i < dims.Rows.Length; i++) steps[i] = dims.Rows[i] < 0 ? 0 : x.Strides[dims.Rows[i]];
+        if (program.IsCut) *steps = dims.Columns.Length > 0 ? program.Columns : 1;
+        else for (int i = 0; i < dims.Rows.Length; i++) steps[i] = dims.Rows[i] < 0 ? 0 : x.Strides[dims.Rows[i]];
     }
 
     // pins managed storages one by one down the recursion, then runs
-    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] results, Draw first, byte** tensors, long* steps, int k)
+    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] results, Draw first, bool lastFirst, byte** tensors, long* steps, int k)
     {
         if (k == inputs.Length + results.Length)
         {
@@ -90,28 +91,38 @@ internal static unsafe class RowRunner
                 var (result, start) = program.Outputs[i];
                 outputs[i] = tensors[inputs.Length + result] + start * results[result].DType.Size;
             }
-            Run(program, tensors, inputs.Length, outputs, first, steps);
+            Run(program, tensors, inputs.Length, outputs, first, lastFirst, steps);
+            if (program.Rest is not { } rest) return;
+            // behind the whole pieces, or their results
+            for (int i = 0; i < inputs.Length; i++) if (program.InputDims[i] is not null) tensors[i] += rest.Start * inputs[i].DType.Size;
+            for (int i = 0; i < program.Outputs.Length; i++)
+            {
+                int result = program.Outputs[i].Result;
+                outputs[i] += (program.ResultDims[result]!.Columns.Length > 0 ? rest.Start : program.Rows) * results[result].DType.Size;
+            }
+            Run(rest, tensors, inputs.Length, outputs, first, lastFirst, steps);
             return;
         }
         var x = k < inputs.Length ? inputs[k] : results[k - inputs.Length];
         fixed (byte* p = x.Store!)
         {
             tensors[k] = p + x.Offset * x.DType.Size;
-            Pin(program, inputs, results, first, tensors, steps, k + 1);
+            Pin(program, inputs, results, first, lastFirst, tensors, steps, k + 1);
         }
         GC.KeepAlive(x);
     }
 
-    static void Run(RowProgram program, byte** inputs, int inputCount, byte** outputs, Draw first, long* steps)
+    static void Run(RowProgram program, byte** inputs, int inputCount, byte** outputs, Draw first, bool lastFirst, long* steps)
     {
         var plan = program.Plan;
         long blocks = program.Blocks, perPart = Math.Max(1, PartElements / program.Columns);
-        int parts = checked((int)(program.FoldsRows ? blocks : (program.Rows + perPart - 1) / perPart));
+        int parts = checked((int)(program.IsGrouped ? program.Groups : program.FoldsRows ? blocks : (program.Rows + perPart - 1) / perPart));
         var job = new Job
         {
-            Program = program, Plan = plan, Inputs = inputs, Outputs = outputs, InputCount = inputCount, Steps = steps, Parts = parts, First = first,
+            Program = program, Plan = plan, Inputs = inputs, Outputs = outputs, InputCount = inputCount, Steps = steps, Parts = parts, First = first, LastFirst = lastFirst,
             Shared = (byte*)Scratch.Rent(Scratch.Shared, program.SharedColumns * program.ColumnBytes + program.Constants.Length * 8 + program.Draws * Job.ScheduleBytes),
         };
+        job.Constants = job.Shared + program.SharedColumns * program.ColumnBytes;
         job.RunRows = job.RunLength();
         job.Streams = job.SuitsStreams();
         FillConstants(program, job.Constants);
@@ -119,6 +130,7 @@ internal static unsafe class RowRunner
         job.Whole(program.Before);
         if (Team.Pays(program.Rows * program.Columns * program.Body.Length)) Team.Run(parts, ref job);
         else for (int i = 0; i < parts; i++) job.Run(i);
+        if (program.IsGrouped) return;
         job.Join();
         job.Whole(program.After);
     }
@@ -138,10 +150,12 @@ internal static unsafe class RowRunner
         public RowProgram Program;
         public RowPlan Plan;
         public byte** Inputs, Outputs;
-        public byte* Shared;
+        public byte* Shared, Constants;
         public int Parts, InputCount;
         /// <summary>By input, then by output: elements from place to place along each axis of the rows.</summary>
         public long* Steps;
+        /// <summary>True if the last part is the first.</summary>
+        public bool LastFirst;
         /// <summary>True if results go past the caches.</summary>
         public bool Streams;
         /// <summary>Blocks end at multiples of so many rows: between them each operand's rows are equally far apart.</summary>
@@ -151,8 +165,6 @@ internal static unsafe class RowRunner
         public Draw First;
 
         public const int ScheduleBytes = Philox.ScheduleWords * sizeof(uint);
-
-        public readonly byte* Constants => Shared + Program.SharedColumns * Program.ColumnBytes;
 
         public readonly Draw DrawOf(int number) => First with { Number = First.Number + (ulong)number };
 
@@ -225,14 +237,34 @@ internal static unsafe class RowRunner
         /// <summary>Elements from one row of an operand to the next.</summary>
         public readonly long StepOf(int operand) => Program.RowSizes.Length is > 0 and var axes ? Steps[operand * axes + axes - 1] : 0;
 
-        /// <summary>Part <paramref name="part"/> of the rows, in blocks.</summary>
-        [SkipLocalsInit]
+        /// <summary>Part <paramref name="part"/> of the rows.</summary>
         public readonly void Run(int part)
         {
+            if (LastFirst) part = Parts - 1 - part;
+            if (Program.IsGrouped) RunGroup(part);
+            else RunPart(part, Program.Rows * part / Parts, Program.Rows * (part + 1) / Parts);
+        }
+
+        // with sums of its own, in memory of this thread
+        readonly void RunGroup(int group)
+        {
+            var own = this;
+            own.Shared = (byte*)Scratch.Rent(Scratch.Group, Program.SharedColumns * Program.ColumnBytes);
+            own.Whole(Program.Before);
+            long rows = Program.Rows / Program.Groups, first = group * rows, blocks = Program.Blocks;
+            for (int block = 0; block < blocks; block++) own.RunPart(block, first + rows * block / blocks, first + rows * (block + 1) / blocks);
+            own.Join();
+            own.Whole(Program.After, first);
+        }
+
+        // in blocks
+        [SkipLocalsInit]
+        readonly void RunPart(int part, long from, long to)
+        {
             var p = Program;
-            long from = p.Rows * part / Parts, to = p.Rows * (part + 1) / Parts;
             int slots = Plan.Slots + (p.Columns < ShortRow ? ElementwiseLoop.MaxOperands : 0);
-            long most = slots == 0 ? Math.Max(1, to - from) : Math.Clamp(BlockBytes / (Math.Max(1, Plan.Slots) * p.Columns * 8), 1, Math.Max(1, to - from));
+            long most = Math.Max(1, to - from);
+            if (Plan.Steps.Length > 1) most = Math.Clamp(BlockBytes / (Math.Max(1, Plan.Slots) * p.Columns * 8), 1, most); // else a row at a time goes through all there is
             long slot = Aligned(most * p.Columns * 8), line = Aligned(p.Columns * 8), rowSlot = Aligned(most * 8);
             byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + Plan.Lines * line + p.RowSlots * rowSlot + PassScratch());
             byte** at = stackalloc byte*[Plan.PointerCount];
@@ -271,10 +303,10 @@ internal static unsafe class RowRunner
             return most;
         }
 
-        /// <summary>Instructions on numbers and columns alone.</summary>
-        public readonly void Whole(Instruction[] instructions)
+        /// <summary>Instructions on numbers and columns alone, of the group that begins with row <paramref name="first"/>.</summary>
+        public readonly void Whole(Instruction[] instructions, long first = 0)
         {
-            var block = new Block { Job = this, Count = 1, IsWhole = true };
+            var block = new Block { Job = this, Count = 1, IsWhole = true, First = first };
             foreach (var instruction in instructions) block.Run(instruction);
         }
 
@@ -331,7 +363,7 @@ internal static unsafe class RowRunner
             };
         }
 
-        readonly Lines InMemory(byte* start, int operand, RowValue value) => value.Extent < Extent.Row ? new(start, 0)
+        readonly Lines InMemory(byte* start, int operand, RowValue value) => value.Extent < Extent.Row ? new(IsWhole && Job.Program.IsGrouped && value.Place == Place.Output ? start + Job.PlaceOf(operand, First) * value.Type.Size : start, 0)
             : new(start + Job.OffsetOf(operand, First) * value.Type.Size, Job.StepOf(operand) * value.Type.Size);
 
         // true if the block's rows follow one another without gaps
@@ -373,7 +405,7 @@ internal static unsafe class RowRunner
                         case Target.Value: Bind(k++, number); break;
                         case Target.Partial: Bind(k++, new(Job.Partial(number, Part), 0), false); break;
                         case Target.Schedule: Bind(k++, new(Job.ScheduleOf(number), 0), false); break;
-                        case Target.Block: Bind(k++, new((byte*)(First * Job.Program.Columns / BlockElements), Job.Program.Columns / BlockElements), true); break;
+                        case Target.Block: Bind(k++, new((byte*)((Job.Program.Start + First * Job.Program.Columns) / BlockElements), Job.Program.Columns / BlockElements), true); break;
                     }
                 Bind(k++, new(Passes, 0), false);
             }
@@ -548,12 +580,16 @@ internal static unsafe class RowRunner
             var p = Job.Program;
             var value = ValueOf(gather.Result);
             var to = Of(gather.Result);
-            long bytes = value.Extent == Extent.Full ? p.Columns * value.Type.Size : value.Type.Size;
+            long size = value.Type.Size, bytes = value.Extent == Extent.Full ? p.Columns * size : size;
+            // runs along the innermost axis, in which the operand's rows are equally far apart
+            long axis = p.RowSizes[^1], step = Job.StepOf(gather.Input) * size;
             byte* y = to.Start;
-            for (long row = 0; row < Count; row++, y += to.Step)
+            for (long row = 0; row < Count;)
             {
-                long offset = Job.PlaceOf(gather.Input, First + row);
-                Buffer.MemoryCopy(Job.Inputs[gather.Input] + offset * value.Type.Size, y, bytes, bytes);
+                byte* x = Job.Inputs[gather.Input] + Job.PlaceOf(gather.Input, First + row) * size;
+                long end = Math.Min(Count, row + axis - (First + row) % axis);
+                if (bytes == sizeof(int)) for (; row < end; row++, x += step, y += to.Step) *(int*)y = *(int*)x;
+                else for (; row < end; row++, x += step, y += to.Step) Buffer.MemoryCopy(x, y, bytes, bytes);
             }
         }
 
@@ -562,7 +598,7 @@ internal static unsafe class RowRunner
             var to = Of(draw.Result);
             long columns = Job.Program.Columns, together = IsOne(draw.Result, to) ? Count : 1;
             for (long row = 0; row < Count; row += together)
-                UniformFill.Run(ValueOf(draw.Result).Type, to.Start + row * to.Step, (First + row) * columns, together * columns, Job.DrawOf(draw.Number), Kernel.Width);
+                UniformFill.Run(ValueOf(draw.Result).Type, to.Start + row * to.Step, Job.Program.Start + (First + row) * columns, together * columns, Job.DrawOf(draw.Number), Kernel.Width);
         }
 
         readonly void Take(Instruction.Take take)

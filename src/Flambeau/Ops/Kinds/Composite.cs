@@ -7,7 +7,7 @@ namespace Flambeau.Ops;
 
 /// <summary>
 /// Operators written with other operators, and nothing else; nobody writes a composite's backward. Where the body is elementwise operators around reductions of one set of dimensions, it runs as one pass over
-/// rows, forward and backward: what a row needs is computed while the row lies in cache. Else it runs operator by operator, with the same bits.
+/// rows, forward and backward: what a row needs is computed while the row lies in cache. Around other reductions it runs in a few such passes, else operator by operator, always with the same bits.
 /// </summary>
 /// <example><code>
 /// static Tensor Standardize(Tensor x) => Composite.Apply("Standardize", static t => (t[0] - t[0].Mean(-1, true)) / t[0].Std(-1, keepDim: true), 0, x);
@@ -36,6 +36,32 @@ public static class Composite
     /// </code></example>
     public static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, Generator? generator, params Tensor[] x) => Run(name, body, attributes, generator ?? Generator.Default, x);
 
+    /// <summary>As <see cref="Apply(string, Func{Tensor[], Tensor}, object, Tensor[])"/>, for a body that hands out more than its result: what it gives to <see cref="Beside"/>, in order.</summary>
+    internal static Tensor Apply(string name, Func<Tensor[], Tensor> body, object attributes, Tensor[] x, out Tensor[] beside)
+    {
+        var (outer, own) = (t_beside, t_beside = []);
+        try
+        {
+            var y = Run(name, body, attributes, null, x);
+            beside = [.. own];
+            return y;
+        }
+        finally { t_beside = outer; }
+    }
+
+    /// <summary>Hands out a number of the body's beside the result, without history: statistics that somebody keeps.</summary>
+    internal static void Beside(Tensor x) => t_beside?.Add(x.Detach());
+
+    [ThreadStatic] static List<Tensor>? t_beside;
+
+    /// <summary>What <paramref name="body"/> hands out while it is traced.</summary>
+    internal static (Tensor Y, Tensor[] Beside) Collect(Func<Tensor> body)
+    {
+        var (outer, own) = (t_beside, t_beside = []);
+        try { return (body(), [.. own]); }
+        finally { t_beside = outer; }
+    }
+
     static Tensor Run(string name, Func<Tensor[], Tensor> body, object attributes, Generator? generator, Tensor[] x)
     {
         if (x.Length is 0 or > MostOperands || Interpreter.InCharge(x) is not null || Array.Exists(x, t => t.Numel == 0)) return body(x);
@@ -45,7 +71,16 @@ public static class Composite
         t_explained?.Add($"{name}\n{fused}");
         if (fused.Forward is null) return body(x);
         var first = fused.Draws > 0 ? RandomOp.NextOf(name, generator!, fused.Draws) : default;
-        return record && fused.IsDifferentiable ? new CompositeOp(name, body, fused, fused.Draws > 0 ? generator : null, first, x.Length).Record(x) : fused.Run(x, first, false)[0];
+        if (record && fused.IsDifferentiable) return new CompositeOp(name, body, fused, fused.Draws > 0 ? generator : null, first, x.Length).Record(x);
+        var results = fused.Run(x, first, false);
+        HandOut(results, fused.Beside);
+        return results[0];
+    }
+
+    /// <summary>The last <paramref name="count"/> of the results are what the body hands out.</summary>
+    internal static void HandOut(Tensor[] results, int count)
+    {
+        for (int i = results.Length - count; i < results.Length; i++) t_beside?.Add(results[i]);
     }
 
     /// <summary>What becomes of each composite that <paramref name="run"/> applies, as text: its graph, its passes over rows forward and backward, and why one of them is missing.</summary>
@@ -86,6 +121,9 @@ internal interface ICompositeKernel
 
     /// <summary>The operands that gradients of any order depend on, as bits.</summary>
     uint SavedOperands => uint.MaxValue;
+
+    /// <summary>How many numbers the body hands out beside the result; they come last.</summary>
+    int Beside => 0;
 
     /// <summary>The result, and, to be recorded, what the backward pass needs besides. Draws are taken from <paramref name="first"/> on.</summary>
     Tensor[] Run(Tensor[] x, Draw first, bool record);
@@ -130,9 +168,10 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICom
         if (kernel is null) return Tape.Record(this, x, Run(x));
         var results = kernel.Run(x, first, true);
         _byKernel = kernel.HasPullback;
+        Composite.HandOut(results, kernel.Beside);
         var y = Tape.Record(this, x, results[0]);
         if (y.Meta?.Node is not { } node) return y;
-        _statistics = new Saved[results.Length - 1];
+        _statistics = new Saved[results.Length - 1 - kernel.Beside];
         for (int i = 0; i < _statistics.Length; i++)
         {
             _statistics[i] = new Saved(results[i + 1], node);

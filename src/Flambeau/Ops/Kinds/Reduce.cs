@@ -51,6 +51,9 @@ internal abstract class ReductionOp(int[] dims, bool keepDim) : Op
     public int[] Dims => dims;
     public bool KeepDim => keepDim;
 
+    /// <summary>The same reduction over other dims.</summary>
+    public abstract ReductionOp Over(int[] dims, bool keepDim);
+
     /// <summary>Reduces <paramref name="n"/> elements of the compute type at <paramref name="x"/>.</summary>
     public abstract unsafe void Row(DType compute, byte* x, long n, byte* result);
 
@@ -92,6 +95,8 @@ internal sealed class ReduceOp<TOp>(int[] dims, bool keepDim) : ReductionOp(dims
     }
 
     public override string Name => OpNames.Of<TOp>();
+
+    public override ReductionOp Over(int[] dims, bool keepDim) => new ReduceOp<TOp>(dims, keepDim);
 
     public override Expr Combination => TOp.Combine(Expr.Input(0), Expr.Input(1));
     public override Expr Identity => TOp.Identity<Expr>();
