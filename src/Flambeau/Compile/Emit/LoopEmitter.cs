@@ -142,6 +142,7 @@ internal sealed unsafe class LoopEmitter
     /// <summary>One row.</summary>
     public void WriteRow()
     {
+        if (HasConstantsByRow) LoadConstants();
         WriteInvariants();
         if (_code.HasVectors) WriteVectors();
         else foreach (var (operand, node) in _code.Writes) WriteNumber(operand, node);
@@ -165,7 +166,6 @@ internal sealed unsafe class LoopEmitter
 
     void WriteVectors()
     {
-        if (HasConstantsByRow) LoadConstants();
         BeginChains();
         Label body = _il.DefineLabel(), test = _il.DefineLabel(), end = _il.DefineLabel();
         _il.Emit(OpCodes.Ldc_I8, 0L);
