@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Flambeau.Scalars;
 
 namespace Flambeau.Kernels;
@@ -18,25 +19,31 @@ internal static unsafe class Narrow<S, T> where S : unmanaged where T : unmanage
             for (long i = 0; i < n; i++) ((float*)target)[i] = (float)*(Half*)(source + i * stride);
     }
 
-    /// <summary>The finished sums of a tile, rounded once: C[h × w], to nearest even.</summary>
+    /// <summary>The finished sums of a tile, rounded once: C[h × w], to nearest even. A row of sums has room for whole vectors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Put(T* sums, nint row, int h, int w, S* c, nint cRow)
     {
+        ushort* ragged = stackalloc ushort[16];
         for (int r = 0; r < h; r++, sums += row, c += cRow)
         {
             int q = 0;
-            if (typeof(S) == typeof(BFloat16) && Vector512.IsHardwareAccelerated)
-                for (; q + 32 <= w; q += 32)
-                    Vector512.Narrow(UpperHalf(Vector512.Load((float*)sums + q)), UpperHalf(Vector512.Load((float*)sums + q + 16))).Store((ushort*)(c + q));
-            if (q < w) Conversion.Run(DType.Float32, sums + q, Stored, c + q, w - q);
+            if (typeof(S) == typeof(BFloat16) && Avx512F.IsSupported)
+            {
+                for (; q + 16 <= w; q += 16) UpperHalf(Vector512.Load((float*)sums + q)).Store((ushort*)(c + q));
+                if (q == w) continue;
+                UpperHalf(Vector512.Load((float*)sums + q)).Store(ragged);
+                for (int l = 0; q < w; l++, q++) ((ushort*)c)[q] = ragged[l];
+            }
+            else Conversion.Run(DType.Float32, sums, Stored, c, w);
         }
     }
 
+    // as the operator of BFloat16: to nearest even, NaN made quiet
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector512<uint> UpperHalf(Vector512<float> x)
+    static Vector256<ushort> UpperHalf(Vector512<float> x)
     {
         var bits = x.AsUInt32();
-        var rounded = (bits + Vector512.Create(0x7FFFu) + ((bits >> 16) & Vector512<uint>.One)) >> 16;
-        return Vector512.ConditionalSelect(Vector512.Equals(x, x).AsUInt32(), rounded, (bits >> 16) | Vector512.Create(0x40u));
+        var rounded = bits + Vector512.Create(0x7FFFu) + ((bits >> 16) & Vector512<uint>.One);
+        return Avx512F.ConvertToVector256UInt16(Vector512.ConditionalSelect(Vector512.Equals(x, x).AsUInt32(), rounded, bits | Vector512.Create(0x400000u)) >> 16);
     }
 }

@@ -77,7 +77,7 @@ internal static unsafe class DotCode
         Vector Element(int row) => new(sums + vectors + (sums + vectors < 31 ? row & 1 : 0));
 
         if (!forWindows) code.Move(Arguments, Gpr.Rdi);
-        int kept = forWindows ? Math.Min(LastKept, Element(1).Number) : 0;
+        int kept = forWindows ? Math.Min(LastKept, Element(Math.Min(1, rows - 1)).Number) : 0;
         for (int i = FirstKept; i <= kept; i++) code.StoreLower(At(Field.Kept) + 16 * (i - FirstKept), new(i));
         code.Move(A, At(Field.A));
         code.Move(B, At(Field.B));
