@@ -28,7 +28,7 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
         long units = (x.N + unit - 1) / unit;
         var parts = new Parts { Whole = x, Sweep = sweep, Unit = unit, Count = 1 };
         int threads = Team.Share;
-        if (threads > 1 && x.Work >= Grid.ParallelBytes / sizeof(S)) parts.Count = (int)Math.Min(units, 4L * threads);
+        if (threads > 1 && x.Work >= Grid.ParallelBytes / sizeof(S)) parts.Count = (int)Math.Min(units, (IsNarrow && x.BCol == 1 ? 1L : 4L) * threads);
         if (IsNarrow) parts.Rows = PackRows(x);
         else if (!sweep && x.M > 1)
         {
@@ -71,15 +71,17 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
         return a;
     }
 
-    /// <summary>Panels of columns taken at a time where columns lie side by side: reading runs along rows.</summary>
-    const int Across = 16;
+    /// <summary>Elements of k in a tile where columns lie side by side; it has as many columns as second-level cache holds, tile and sums a quarter each, so that reading runs along rows.</summary>
+    const int WideTileK = 16;
+
+    static long Across(long m) => Math.Max(1, Processor.L2 / 4 / sizeof(T) / Math.Max(m, WideTileK) / Width) * Width;
 
     /// <summary>As <see cref="Tiles"/> for elements that are packed into others; the sums are rounded into C when they are complete. Where columns lie side by side several panels are packed at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void NarrowTiles(in Product<S> x, T* a)
     {
-        int width = Width, rows = M.Rows, tileK = x.BCol == 1 ? TileK / 2 : TileK, blockK = Gemm.BlockK * M.Pairing;
-        long span = (x.BCol == 1 ? Across : 1) * width, kElements = (x.K + M.Pairing - 1) / M.Pairing;
+        int width = Width, rows = M.Rows, tileK = x.BCol == 1 ? WideTileK : TileK, blockK = Gemm.BlockK * M.Pairing;
+        long span = x.BCol == 1 ? Math.Min(Across(x.M), (x.N + width - 1) / width * width) : width, kElements = (x.K + M.Pairing - 1) / M.Pairing;
         nint m = (nint)x.M, panelSums = m * width;
         T* tile = (T*)Scratch.Rent(Slot.B, tileK * span * sizeof(T)), totals = (T*)Scratch.Rent(Slot.Tile, 2 * m * span * sizeof(T)), sums = totals + m * span;
         for (long j = 0; j < x.N; j += span)

@@ -110,6 +110,12 @@ internal static unsafe class Packing
                 nint count = Math.Min(step, k - p);
                 T* s = source + p, d = target + p * width;
                 int r = 0;
+                if (Avx.IsSupported && sizeof(T) == 4)
+                    for (; r + 8 <= width; r += 8, s = Below(s, 8 * ld))
+                    {
+                        for (nint l = 0; l < 8; l++) Prefetch.ToL2(Below(s, l * ld) + reach);
+                        Eight((float*)s, ld, count, (float*)d + r, width);
+                    }
                 for (; r + 4 <= width; r += 4, s = Below(s, 4 * ld))
                 {
                     for (nint l = 0; l < 4; l++) Prefetch.ToL2(Below(s, l * ld) + reach);
@@ -124,6 +130,26 @@ internal static unsafe class Packing
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static T* Below<T>(T* s, nint bytes) where T : unmanaged => (T*)((byte*)s + bytes);
+
+    /// <summary>Transposes eight rows of <paramref name="count"/> elements into eight lanes: <see cref="Four"/> in both halves of a vector, with four rows in each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Eight(float* s, nint ld, nint count, float* d, nint width)
+    {
+        float* u = Below(s, 4 * ld);
+        nint q = 0, two = 2 * ld, three = 3 * ld;
+        for (; q + 4 <= count; q += 4, d += 4 * width, s += 4, u += 4)
+        {
+            Vector256<float> a = Vector256.Create(Vector128.Load(s), Vector128.Load(u)), b = Vector256.Create(Vector128.Load(Below(s, ld)), Vector128.Load(Below(u, ld)));
+            Vector256<float> c = Vector256.Create(Vector128.Load(Below(s, two)), Vector128.Load(Below(u, two))), e = Vector256.Create(Vector128.Load(Below(s, three)), Vector128.Load(Below(u, three)));
+            Vector256<double> ab0 = Avx.UnpackLow(a, b).AsDouble(), ab1 = Avx.UnpackHigh(a, b).AsDouble(), ce0 = Avx.UnpackLow(c, e).AsDouble(), ce1 = Avx.UnpackHigh(c, e).AsDouble();
+            Avx.UnpackLow(ab0, ce0).AsSingle().Store(d);
+            Avx.UnpackHigh(ab0, ce0).AsSingle().Store(d + width);
+            Avx.UnpackLow(ab1, ce1).AsSingle().Store(d + 2 * width);
+            Avx.UnpackHigh(ab1, ce1).AsSingle().Store(d + 3 * width);
+        }
+        for (; q < count; q++, d += width, s++)
+            for (nint l = 0; l < 8; l++) d[l] = *Below(s, l * ld);
+    }
 
     /// <summary>Transposes four rows of <paramref name="count"/> elements into four lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -34,11 +34,11 @@ internal static unsafe class PairPacking
         if ((k & 1) == 1) Any(source + (k - 1), ld, 1, lanes, 1, (uint*)target + pairs * width, panel, width);
     }
 
-    /// <summary>Lanes lie side by side: two rows are interleaved, eight pairs of rows at a time across all panels, so that reading runs along rows.</summary>
+    /// <summary>Lanes lie side by side: two rows are interleaved, four pairs of rows at a time across all panels, so that reading runs along rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void AlongLanes(ushort* source, nint ld, nint lanes, nint k, uint* target, nint panel, int width)
     {
-        const int Sweep = 16;
+        const int Sweep = 8;
         for (nint p0 = 0; p0 < k; p0 += Sweep)
         {
             nint end = Math.Min(k, p0 + Sweep);
@@ -48,7 +48,17 @@ internal static unsafe class PairPacking
                 ushort* s = source + p0 * ld + j;
                 uint* d = into;
                 int n = (int)Math.Min(width, lanes - j);
+                // hardware follows no steps beyond a page; a line is asked for by the first panel in it
+                if ((j & 31) < width)
+                    for (int r = 2 * Sweep; r < 3 * Sweep; r++) Prefetch.ToL2(s + r * ld);
                 nint p = p0;
+                if (n == 8 && width == 8)
+                    for (; p + 2 <= end; p += 2, s += 2 * ld, d += 8)
+                    {
+                        Vector128<ushort> a = Vector128.Load(s), b = Vector128.Load(s + ld);
+                        ZipLow(a, b).AsUInt32().Store(d);
+                        ZipHigh(a, b).AsUInt32().Store(d + 4);
+                    }
                 for (; p + 2 <= end; p += 2, s += 2 * ld, d += width) Interleave(s, s + ld, n, d, width);
                 if (p < end)
                     for (int q = 0; q < width; q++) d[q] = q < n ? s[q] : 0u;
