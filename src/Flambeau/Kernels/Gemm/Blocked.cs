@@ -17,7 +17,7 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
     /// <summary>Columns of B in a panel: an eighth of the last-level cache, less where many cores share it, and never so few that packing A again shows.</summary>
     static readonly int BlockN = Math.Max(384 / Width, (int)(Math.Min(Processor.L3, 32L << 20) / Math.Max(8, 2 * Processor.L3Cores) / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
 
-    /// <summary>Bytes of sums that may wait for later blocks of k: an eighth of the last-level cache, less where many cores share it.</summary>
+    /// <summary>Bytes of sums that may wait for later blocks of k: a quarter of the last-level cache, less where many cores share it.</summary>
     static readonly long SumBytes = Math.Min(Processor.L3, 32L << 20) * 2 / Math.Max(8, 2 * Processor.L3Cores);
 
     /// <summary>A block of k, in the steps of memory.</summary>

@@ -15,9 +15,9 @@ internal static unsafe class Packing
     /// <summary>
     /// Packs <paramref name="lanes"/> × <paramref name="k"/> elements: lane l at step p is <c>source[l · laneStride + p · kStride]</c>.
     /// <paramref name="target"/> has room for the lanes rounded up to whole panels. <paramref name="ahead"/>: where k lies side by side, bytes further on in each row to ask for meanwhile
-    /// (hardware follows fewer streams than a panel has rows).
+    /// (hardware follows fewer streams than a panel has rows); by default four lines, and behind a row's end what the next panel begins with.
     /// </summary>
-    public static void Pack<M, T, V>(T* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 4 * 64)
+    public static void Pack<M, T, V>(T* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 0)
         where M : ILaneMath<T, V> where T : unmanaged where V : struct
     {
         nint whole = (nint)(lanes / width * width), ragged = (nint)lanes - whole;
@@ -30,7 +30,7 @@ internal static unsafe class Packing
     /// <summary>
     /// The same for a source of type <typeparamref name="S"/>: what is no <typeparamref name="T"/> becomes pairs of steps or is widened, as <typeparamref name="M"/> computes. <paramref name="k"/> counts the source's steps.
     /// </summary>
-    public static void Pack<M, S, T, V>(S* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 4 * 64)
+    public static void Pack<M, S, T, V>(S* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 0)
         where M : ILaneMath<T, V> where S : unmanaged where T : unmanaged where V : struct
     {
         if (typeof(S) == typeof(T)) Pack<M, T, V>((T*)source, laneStride, kStride, lanes, k, target, width, ahead);
@@ -102,23 +102,25 @@ internal static unsafe class Packing
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void AlongK<T>(T* source, nint ld, nint lanes, nint k, T* target, nint panel, int width, int ahead) where T : unmanaged
     {
-        nint step = 64 / sizeof(T), reach = ahead / sizeof(T);
+        nint step = 64 / sizeof(T), reach = (ahead == 0 ? 4 * 64 : ahead) / sizeof(T);
         for (nint j = 0; j < lanes; j += width, target += panel, source = Below(source, width * ld))
         {
             for (nint p = 0; p < k; p += step)
             {
                 nint count = Math.Min(step, k - p);
                 T* s = source + p, d = target + p * width;
+                // behind a row's end comes what the next panel has
+                nint next = ahead == 0 && p + reach >= k ? (reach - k) * sizeof(T) + width * ld : reach * sizeof(T);
                 int r = 0;
                 if (Avx.IsSupported && sizeof(T) == 4)
                     for (; r + 8 <= width; r += 8, s = Below(s, 8 * ld))
                     {
-                        for (nint l = 0; l < 8; l++) Prefetch.ToL2(Below(s, l * ld) + reach);
+                        for (nint l = 0; l < 8; l++) Prefetch.ToL2(Below(s, l * ld + next));
                         Eight((float*)s, ld, count, (float*)d + r, width);
                     }
                 for (; r + 4 <= width; r += 4, s = Below(s, 4 * ld))
                 {
-                    for (nint l = 0; l < 4; l++) Prefetch.ToL2(Below(s, l * ld) + reach);
+                    for (nint l = 0; l < 4; l++) Prefetch.ToL2(Below(s, l * ld + next));
                     Four(s, ld, count, d + r, width);
                 }
                 for (; r + 2 <= width; r += 2, s = Below(s, 2 * ld)) Two(s, ld, count, d + r, width);
