@@ -10,7 +10,7 @@ internal static class Comparison
         var rows = new List<Row>();
         try
         {
-            foreach (var @case in suite.Cases(options).Where(c => c.Name.Contains(options.Filter, StringComparison.OrdinalIgnoreCase)))
+            foreach (var @case in suite.Cases(options).Where(c => $"{c.Name} {c.DType}".Contains(options.Filter, StringComparison.OrdinalIgnoreCase)))
                 foreach (var row in Attempt(suite.Name, @case, peers, options))
                 {
                     Console.WriteLine(options.Json ? row.ToJson() : row.ToString());

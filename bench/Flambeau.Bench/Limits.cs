@@ -1,3 +1,4 @@
+using Flambeau.Kernels;
 using Flambeau.Runtime;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
@@ -22,6 +23,9 @@ internal static unsafe class Limits
     /// <summary>GFLOP/s of float64 fused multiply-adds.</summary>
     public static double FmaFloat64(int threads) => Flops(threads, Vector512.IsHardwareAccelerated ? new Chains(&Double512, 8) : Vector256.IsHardwareAccelerated ? new Chains(&Double256, 4) : new Chains(&Double128, 2));
 
+    /// <summary>GFLOP/s of products of bfloat16 that add up in float32: of <c>vdpbf16ps</c>, which does 64 operations at once, or of float32 where the processor lacks it.</summary>
+    public static double DotBFloat16(int threads) => DotCode.IsSupported ? Flops(threads, new Chains(&Dots, 32)) : FmaFloat32(threads);
+
     /// <summary>GB/s of reading so many bytes again and again; by default more than any cache holds.</summary>
     public static double ReadBandwidth(int threads, long bytes = Many) => Bandwidth(threads, 1, bytes, &ReadPart);
 
@@ -45,6 +49,31 @@ internal static unsafe class Limits
         double[] seconds = Sorted(threads, threads, &RunChains, &chains);
         double usual = seconds[seconds.Length / 2];
         return 2.0 * Steps * Count * chains.Lanes * threads / usual / 1e9;
+    }
+
+    static double Dots(double seed)
+    {
+        ((delegate* unmanaged<void>)DotChains)();
+        return seed;
+    }
+
+    static readonly nint DotChains = WriteDots();
+
+    // registers that no calling convention wants back
+    static nint WriteDots()
+    {
+        var (code, loop) = (new X64Code(), new Place());
+        Vector x = new(16), y = new(17);
+        for (int i = 16; i < 18 + Count; i++) code.Clear(new(i));
+        code.Move(Gpr.Rax, Steps);
+        code.Align(64);
+        code.Mark(loop);
+        for (int i = 0; i < Count; i++) code.DotBFloat16(new(18 + i), x, y);
+        code.Subtract(Gpr.Rax, 1);
+        code.Jump(When.NotEqual, loop);
+        code.ZeroUpper();
+        code.Return();
+        return ExecutableMemory.Place(code.ToArray());
     }
 
     static void RunChains(int part, void* state) => Sink = ((Chains*)state)->Run(part);

@@ -4,7 +4,7 @@ namespace Flambeau.Bench;
 /// <param name="Json">One JSON object a line instead of a table.</param>
 /// <param name="Threads">Threads on both sides.</param>
 /// <param name="Face">The name of a <see cref="Bench.Face"/>, or "best".</param>
-/// <param name="Filter">Only cases whose name contains this.</param>
+/// <param name="Filter">Only cases whose name and dtype contain this.</param>
 /// <param name="Seconds">Time for each measurement.</param>
 /// <param name="Rounds">Measurements of each side, taken in turn.</param>
 /// <param name="Chart">The file that a chart of the rows goes into; null for none.</param>

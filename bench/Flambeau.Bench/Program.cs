@@ -15,7 +15,7 @@ var json = new Option<bool>("--json") { Description = "One JSON object a line in
 var threads = new Option<int>("--threads") { Description = "Threads on both sides.", DefaultValueFactory = _ => Environment.ProcessorCount };
 var face = new Option<string>("--face") { Description = "How PyTorch runs; best is the fastest of all in this run.", DefaultValueFactory = _ => "best" };
 face.AcceptOnlyFromAmong(["best", .. Face.All.Select(f => f.Name)]);
-var filter = new Option<string>("--filter") { Description = "Only cases whose name contains this.", DefaultValueFactory = _ => "" };
+var filter = new Option<string>("--filter") { Description = "Only cases whose name and dtype, as in mm 1024 bfloat16, contain this.", DefaultValueFactory = _ => "" };
 var seconds = new Option<double>("--seconds") { Description = "Time for each measurement.", DefaultValueFactory = _ => 0.3 };
 var rounds = new Option<int>("--rounds") { Description = "Measurements of each side, taken in turn.", DefaultValueFactory = _ => 3 };
 var chart = new Option<string>("--chart") { Description = "An SVG file for a chart of the rows." };

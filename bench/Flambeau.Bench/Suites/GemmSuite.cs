@@ -16,15 +16,31 @@ internal sealed class GemmSuite : ISuite
             yield return Mm(options, dtype, "mm 1000x777x1234", 1000, 777, 1234);
             yield return Mm(options, dtype, "mm 2048x384x384 NT", 2048, 384, 384, tb: true);
         }
-        yield return Bmm(options, "bmm 96x256x256x64", 96, 256, 256, 64, tb: true);
-        yield return Bmm(options, "bmm 96x256x64x256", 96, 256, 64, 256);
+        foreach (var n in (long[])[64, 256, 512, 1024, 2048, 4096]) yield return Mm(options, DType.BFloat16, $"mm {n}", n, n, n);
+        foreach (var n in (long[])[1024, 2048])
+        {
+            yield return Mm(options, DType.BFloat16, $"mm {n} NT", n, n, n, tb: true);
+            yield return Mm(options, DType.BFloat16, $"mm {n} TN", n, n, n, ta: true);
+            yield return Mm(options, DType.BFloat16, $"mm {n} TT", n, n, n, ta: true, tb: true);
+        }
+        yield return Mm(options, DType.BFloat16, "mm 1000x777x1234", 1000, 777, 1234);
+        yield return Mm(options, DType.BFloat16, "mm 4096x384x1536 NT", 4096, 384, 1536, tb: true);
+        yield return Mm(options, DType.BFloat16, "mm 4096x1536x384 NT", 4096, 1536, 384, tb: true);
+        yield return Mm(options, DType.BFloat16, "mm 384x1536x4096 TN", 384, 1536, 4096, ta: true);
+        foreach (var rows in (long[])[1, 4, 16]) yield return FewRows(options, rows, tb: true);
+        foreach (var rows in (long[])[1, 4, 16]) yield return FewRows(options, rows, tb: false);
+        foreach (var dtype in (DType[])[DType.Float32, DType.BFloat16])
+        {
+            yield return Bmm(options, dtype, "bmm 96x256x256x64", 96, 256, 256, 64, tb: true);
+            yield return Bmm(options, dtype, "bmm 96x256x64x256", 96, 256, 64, 256);
+        }
     }
 
     private static Case Mm(Options options, DType dtype, string name, long m, long n, long k, bool ta = false, bool tb = false) => new(name, Unit.GigaflopsPerSecond)
     {
         DType = dtype.Name,
         Work = 2.0 * m * n * k,
-        Limit = () => dtype == DType.Float32 ? Limits.FmaFloat32(options.Threads) : Limits.FmaFloat64(options.Threads),
+        Limit = Limit(dtype, options.Threads),
         Ours = Case.Timed(() =>
         {
             Tensor a = Matrix([], m, k, ta, dtype), b = Matrix([], k, n, tb, dtype);
@@ -33,13 +49,29 @@ internal sealed class GemmSuite : ISuite
         Peer = Case.Torch("gemm.mm", new { m, n, k, ta, tb }),
     };
 
-    private static Case Bmm(Options options, string name, long batch, long m, long n, long k, bool tb = false) => new(name, Unit.GigaflopsPerSecond)
+    private static Func<double> Limit(DType dtype, int threads) => () => dtype switch
     {
+        DType.BFloat16 => Limits.DotBFloat16(threads),
+        DType.Float32 => Limits.FmaFloat32(threads),
+        _ => Limits.FmaFloat64(threads),
+    };
+
+    /// <summary>Few rows times a weight of 4096 × 4096 in bfloat16, as in serving: the weight's bytes and how fast memory is read are what counts.</summary>
+    private static Case FewRows(Options options, long rows, bool tb)
+    {
+        const long Size = 4096;
+        double bytes = 2.0 * Size * Size;
+        return Mm(options, DType.BFloat16, $"mm {rows}x{Size}x{Size}{(tb ? " NT" : "")}", rows, Size, Size, tb: tb) with { Unit = Unit.GigabytesPerSecond, Work = bytes, Limit = () => Limits.ReadBandwidth(options.Threads, (long)bytes) };
+    }
+
+    private static Case Bmm(Options options, DType dtype, string name, long batch, long m, long n, long k, bool tb = false) => new(name, Unit.GigaflopsPerSecond)
+    {
+        DType = dtype.Name,
         Work = 2.0 * batch * m * n * k,
-        Limit = () => Limits.FmaFloat32(options.Threads),
+        Limit = Limit(dtype, options.Threads),
         Ours = Case.Timed(() =>
         {
-            Tensor a = Matrix([batch], m, k, false, DType.Float32), b = Matrix([batch], k, n, tb, DType.Float32);
+            Tensor a = Matrix([batch], m, k, false, dtype), b = Matrix([batch], k, n, tb, dtype);
             return () => a.Bmm(b).Dispose();
         }),
         Peer = Case.Torch("gemm.bmm", new { batch, m, n, k, tb }),

@@ -10,7 +10,7 @@ public unsafe class GemmTests
     /// <summary>Where an operand lies: its strides over a buffer of its own.</summary>
     public enum Layout { Rows, Columns, PaddedRows, PaddedColumns, Loose, Reversed, RepeatedRow, RepeatedColumn }
 
-    sealed class Matrix<T>(Layout layout, long rows, long columns) where T : unmanaged
+    internal sealed class Matrix<T>(Layout layout, long rows, long columns) where T : unmanaged
     {
         public readonly long Row = layout switch
         {
@@ -93,7 +93,7 @@ public unsafe class GemmTests
         Assert.Equal(c.Data.Length - m * n, c.Data.LongCount(x => x == -77));
     }
 
-    static IEnumerable<(long, long)> Sample(Random random, long m, long n, long k)
+    internal static IEnumerable<(long, long)> Sample(Random random, long m, long n, long k)
     {
         if (m * n * Math.Max(k, 1) <= 60_000)
         {
@@ -106,10 +106,10 @@ public unsafe class GemmTests
         for (int s = 0; s < Math.Min(60_000 / k, 400); s++) yield return (random.NextInt64(m), random.NextInt64(n));
     }
 
-    static readonly Layout[] Inputs = [Layout.Rows, Layout.Columns, Layout.PaddedRows, Layout.PaddedColumns, Layout.Loose, Layout.Reversed, Layout.RepeatedRow, Layout.RepeatedColumn];
-    static readonly Layout[] Outputs = [Layout.Rows, Layout.Rows, Layout.Columns, Layout.PaddedRows, Layout.PaddedColumns, Layout.Loose, Layout.Reversed];
+    internal static readonly Layout[] Inputs = [Layout.Rows, Layout.Columns, Layout.PaddedRows, Layout.PaddedColumns, Layout.Loose, Layout.Reversed, Layout.RepeatedRow, Layout.RepeatedColumn];
+    internal static readonly Layout[] Outputs = [Layout.Rows, Layout.Rows, Layout.Columns, Layout.PaddedRows, Layout.PaddedColumns, Layout.Loose, Layout.Reversed];
 
-    static void At(int threads, int width, Action body)
+    internal static void At(int threads, int width, Action body)
     {
         int threadsBefore = Team.Threads, widthBefore = Gemm.Width;
         (Team.Threads, Gemm.Width) = (threads, width);

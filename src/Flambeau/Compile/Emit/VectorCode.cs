@@ -113,6 +113,7 @@ internal sealed class VectorCode
     public void Add() => Call("Add", Vector, Vector);
 
     /// <summary>Lane i gets what lane i + <paramref name="distance"/> has, around the end.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2080", Justification = "The runtime's own vectors.")]
     public void Rotate(int distance)
     {
         for (int i = 0; i < Count; i++)

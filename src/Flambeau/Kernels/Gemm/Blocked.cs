@@ -6,8 +6,9 @@ namespace Flambeau.Kernels;
 /// <summary>
 /// Large products. C is cut into a grid of parts for the team; in a part, block by block of k, a panel of B that fits the last-level cache and blocks of A that fit the second level
 /// are packed and multiplied, register block by register block. C's columns lie side by side.
+/// Elements <typeparamref name="S"/> of memory become <typeparamref name="T"/> in the panels; where these differ, sums wait in scratch until they are complete and can be rounded into C.
 /// </summary>
-internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
+internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where S : unmanaged where T : unmanaged where V : struct
 {
     static int Width => M.Lanes * M.Vectors;
 
@@ -16,9 +17,16 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
     /// <summary>Columns of B in a panel: an eighth of the last-level cache, less where many cores share it, and never so few that packing A again shows.</summary>
     static readonly int BlockN = Math.Max(384 / Width, (int)(Math.Min(Processor.L3, 32L << 20) / Math.Max(8, 2 * Processor.L3Cores) / (Gemm.BlockK * sizeof(T)) / Width)) * Width;
 
-    public static void Multiply(in Product<T> x)
+    /// <summary>Bytes of sums that may wait for later blocks of k: a quarter of the last-level cache, less where many cores share it.</summary>
+    static readonly long SumBytes = Math.Min(Processor.L3, 32L << 20) * 2 / Math.Max(8, 2 * Processor.L3Cores);
+
+    /// <summary>A block of k, in the steps of memory.</summary>
+    static int BlockK => Gemm.BlockK * M.Pairing;
+    static bool IsNarrow => typeof(S) != typeof(T);
+
+    public static void Multiply(in Product<S> x)
     {
-        var grid = Grid.For(x.M, x.N, x.K, M.Rows, Width);
+        var grid = Grid.For(x.M, x.N, Elements(x.K), M.Rows, Width);
         if (grid.Parts == 1)
         {
             Part(x);
@@ -30,7 +38,7 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
 
     struct Parts : IPart
     {
-        public Product<T> Whole;
+        public Product<S> Whole;
         public Grid Grid;
 
         public readonly void Run(int part)
@@ -40,30 +48,77 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
         }
     }
 
+    /// <summary>Elements of a panel that so many steps of k become.</summary>
+    static long Elements(long k) => (k + M.Pairing - 1) / M.Pairing;
+
     /// <summary>One part on one thread.</summary>
-    static void Part(in Product<T> x)
+    static void Part(in Product<S> x)
     {
-        if (Small<M, T, V>.Suits(x))
+        if (typeof(S) == typeof(T) && Small<M, T, V>.Suits(x.As<T>()))
         {
-            Small<M, T, V>.Multiply(x);
+            Small<M, T, V>.Multiply(x.As<T>());
             return;
         }
-        long maxM = Even(x.M, BlockM, M.Rows), maxN = Even(x.N, BlockN, Width), maxK = Math.Min(Gemm.BlockK, x.K);
-        T* a = (T*)Scratch.Rent(Slot.A, maxM * maxK * sizeof(T)), b = (T*)Scratch.Rent(Slot.B, maxN * maxK * sizeof(T));
+        long maxN = Even(x.N, BlockN, Width), stripe = x.M;
+        // sums that wait must not outgrow the cache: then B is packed again for each stripe of rows
+        if (IsNarrow && x.K > BlockK) stripe = Even(x.M, Math.Max(BlockM, SumBytes / sizeof(T) / maxN), M.Rows);
         for (long j = 0; j < x.N; j += maxN)
+            for (long i = 0; i < x.M; i += stripe) Panels(x.Part(i, Math.Min(x.M, i + stripe), j, Math.Min(x.N, j + maxN)));
+    }
+
+    /// <summary>Rows of C of a panel's columns, block by block of k.</summary>
+    static void Panels(in Product<S> x)
+    {
+        long maxM = Even(x.M, BlockM, M.Rows), maxK = Elements(Math.Min(BlockK, x.K)), panels = (x.N + Width - 1) / Width;
+        T* a = (T*)Scratch.Rent(Slot.A, maxM * maxK * sizeof(T)), b = (T*)Scratch.Rent(Slot.B, panels * Width * maxK * sizeof(T));
+        // a tile of sums has a place of its own only if a later block goes on with it
+        long tile = M.Rows * Width, tiles = (x.M + M.Rows - 1) / M.Rows;
+        bool wait = x.K > BlockK;
+        T* sums = IsNarrow ? (T*)Scratch.Rent(Slot.Tile, (wait ? tiles * panels : 1) * tile * sizeof(T)) : null;
+        for (long p = 0; p < x.K; p += BlockK)
         {
-            long n = Math.Min(maxN, x.N - j);
-            for (long p = 0; p < x.K; p += Gemm.BlockK)
+            long k = Math.Min(BlockK, x.K - p);
+            var into = p == 0 ? Into.Store : Into.Add;
+            Packing.Pack<M, S, T, V>(x.B + p * x.BRow, x.BCol, x.BRow, x.N, k, b, Width);
+            for (long i = 0; i < x.M; i += maxM)
             {
-                long k = Math.Min(Gemm.BlockK, x.K - p);
-                var into = p == 0 ? Into.Store : Into.Add;
-                Packing.Pack<M, T, V>(x.B + p * x.BRow + j * x.BCol, x.BCol, x.BRow, n, k, b, Width);
-                for (long i = 0; i < x.M; i += maxM)
-                {
-                    long m = Math.Min(maxM, x.M - i);
-                    Packing.Pack<M, T, V>(x.A + i * x.ARow + p * x.ACol, x.ARow, x.ACol, m, k, a, M.Rows);
-                    Tiles((nint)m, (nint)n, (nint)k, a, b, x.C + i * x.CRow + j, (nint)x.CRow, into);
-                }
+                long m = Math.Min(maxM, x.M - i);
+                Packing.Pack<M, S, T, V>(x.A + i * x.ARow + p * x.ACol, x.ARow, x.ACol, m, k, a, M.Rows);
+                S* c = x.C + i * x.CRow;
+                if (!IsNarrow) Tiles((nint)m, (nint)x.N, (nint)k, a, b, (T*)c, (nint)x.CRow, into);
+                else
+                    NarrowTiles((nint)m, (nint)x.N, (nint)Elements(k), a, b, wait ? sums + i / M.Rows * tile : sums, wait ? (nint)tile : 0, wait ? (nint)(tiles * tile) : 0, into,
+                        p + k < x.K ? null : c, (nint)x.CRow);
+            }
+        }
+    }
+
+    /// <summary>
+    /// As <see cref="Tiles"/>, the sums in scratch, tile by tile: <paramref name="nextRows"/> and <paramref name="nextColumns"/> elements lead to the tile below and to the right.
+    /// A complete tile goes from there to <paramref name="c"/>; null while they wait.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void NarrowTiles(nint m, nint n, nint k, T* a, T* b, T* sums, nint nextRows, nint nextColumns, Into into, S* c, nint cRow)
+    {
+        int rows = M.Rows, width = Width;
+        for (nint j = 0; j < n; j += width, b += width * k, sums += nextColumns)
+        {
+            int w = (int)Math.Min(width, n - j), vectors = (w + M.Lanes - 1) / M.Lanes;
+            var whole = new PanelKernel<M, T, V>(rows, vectors);
+            T* panel = a, tile = sums;
+            for (nint i = 0; i < m; i += rows, panel += rows * k, tile += nextRows)
+            {
+                int h = (int)Math.Min(rows, m - i);
+                var kernel = h == rows ? whole : new PanelKernel<M, T, V>(h, vectors);
+                if (into == Into.Add) Prefetch.ToL1(tile, h, width, vectors, M.Lanes);
+                if (c != null)
+                    for (int r = 0; r < h; r++)
+                    {
+                        Prefetch.ToL1(c + (i + r) * cRow + j);
+                        Prefetch.ToL1(c + (i + r) * cRow + j + w - 1);
+                    }
+                kernel.Run(k, panel, b, tile, width, into);
+                if (c != null) Narrow<S, T>.Put(tile, width, h, w, c + i * cRow + j, cRow);
             }
         }
     }
@@ -97,7 +152,7 @@ internal static unsafe class Blocked<M, T, V> where M : ILaneMath<T, V> where T 
     }
 
     /// <summary>The size of equal blocks, whole units each: 130 rows in blocks of at most 102 are 66 + 64, not 102 + 28.</summary>
-    static long Even(long size, int most, int unit)
+    static long Even(long size, long most, int unit)
     {
         long blocks = (size + most - 1) / most;
         return ((size + blocks - 1) / blocks + unit - 1) / unit * unit;

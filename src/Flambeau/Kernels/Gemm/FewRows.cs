@@ -10,7 +10,7 @@ namespace Flambeau.Kernels;
 /// <item><see cref="Sweep"/> for B with columns side by side (weights k × n): eight rows of B at a time, sums of many columns in first-level cache.</item>
 /// </list>
 /// </summary>
-internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
+internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where S : unmanaged where T : unmanaged where V : struct
 {
     /// <summary>Steps of k in a tile: with a register block's columns a quarter of the first-level cache, and long enough for a row to be read in a stream.</summary>
     static int TileK => Width * sizeof(T) > 64 ? 64 : 128;
@@ -19,22 +19,32 @@ internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T 
 
     static int Width => M.Lanes * M.Vectors;
 
-    public static void Multiply(in Product<T> x)
+    static bool IsNarrow => typeof(S) != typeof(T);
+
+    public static void Multiply(in Product<S> x)
     {
-        bool sweep = x.BCol == 1;
+        bool sweep = !IsNarrow && x.BCol == 1;
         int unit = sweep ? M.Lanes * 16 : Width;
         long units = (x.N + unit - 1) / unit;
         var parts = new Parts { Whole = x, Sweep = sweep, Unit = unit, Count = 1 };
         int threads = Team.Share;
-        if (threads > 1 && x.Work >= Grid.ParallelBytes / sizeof(T)) parts.Count = (int)Math.Min(units, 4L * threads);
-        if (!sweep && x.M > 1) PackRows(ref parts.Whole);
+        if (threads > 1 && x.Work >= Grid.ParallelBytes / sizeof(S)) parts.Count = (int)Math.Min(units, (IsNarrow && x.BCol == 1 ? 1L : 4L) * threads);
+        if (IsNarrow) parts.Rows = PackRows(x);
+        else if (!sweep && x.M > 1)
+        {
+            parts.Whole.A = (S*)PackRows(x);
+            parts.Whole.ARow = x.K;
+            parts.Whole.ACol = M.Rows;
+        }
         if (parts.Count == 1) parts.Run(0);
         else Team.Run(parts.Count, ref parts);
     }
 
     struct Parts : IPart
     {
-        public Product<T> Whole;
+        public Product<S> Whole;
+        /// <summary>A in panels, for <see cref="NarrowTiles"/>.</summary>
+        public T* Rows;
         public bool Sweep;
         public int Unit, Count;
 
@@ -44,22 +54,70 @@ internal static unsafe class FewRows<M, T, V> where M : ILaneMath<T, V> where T 
             long j0 = units * part / Count * Unit, j1 = Math.Min(Whole.N, units * (part + 1) / Count * Unit);
             if (j0 >= j1) return;
             var mine = Whole.Part(0, Whole.M, j0, j1);
-            if (Sweep) FewRows<M, T, V>.Sweep(mine);
-            else Tiles(mine, Whole.M > 1);
+            if (IsNarrow) NarrowTiles(mine, Rows);
+            else if (Sweep) FewRows<M, S, T, V>.Sweep(mine.As<T>());
+            else Tiles(mine.As<T>(), Whole.M > 1);
         }
     }
 
     /// <summary>
     /// Brings A into panels of a register block's rows, for all parts to read: rows a power of two apart would fight over one cache set.
-    /// Panel i / Rows then begins at i · ARow, and ACol leads from step to step.
+    /// Panel i / Rows then begins at i · K, K in elements of the panel, and Rows leads from step to step.
     /// </summary>
-    static void PackRows(ref Product<T> x)
+    static T* PackRows(in Product<S> x)
     {
-        T* a = (T*)Scratch.Rent(Slot.A, (x.M + M.Rows) * x.K * sizeof(T));
-        Packing.Pack<M, T, V>(x.A, x.ARow, x.ACol, x.M, x.K, a, M.Rows);
-        x.A = a;
-        x.ARow = x.K;
-        x.ACol = M.Rows;
+        T* a = (T*)Scratch.Rent(Slot.A, (x.M + M.Rows) * (x.K + 1) * sizeof(T));
+        Packing.Pack<M, S, T, V>(x.A, x.ARow, x.ACol, x.M, x.K, a, M.Rows);
+        return a;
+    }
+
+    /// <summary>Elements of k in a tile where columns lie side by side; it has as many columns as second-level cache holds, tile and sums a quarter each, so that reading runs along rows.</summary>
+    const int WideTileK = 16;
+
+    static long Across(long m) => Math.Max(1, Processor.L2 / 4 / sizeof(T) / Math.Max(m, WideTileK) / Width) * Width;
+
+    /// <summary>As <see cref="Tiles"/> for elements that are packed into others; the sums are rounded into C when they are complete. Where columns lie side by side several panels are packed at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void NarrowTiles(in Product<S> x, T* a)
+    {
+        int width = Width, rows = M.Rows, tileK = x.BCol == 1 ? WideTileK : TileK, blockK = Gemm.BlockK * M.Pairing;
+        long span = x.BCol == 1 ? Math.Min(Across(x.M), (x.N + width - 1) / width * width) : width, kElements = (x.K + M.Pairing - 1) / M.Pairing;
+        nint m = (nint)x.M, panelSums = m * width;
+        T* tile = (T*)Scratch.Rent(Slot.B, tileK * span * sizeof(T)), totals = (T*)Scratch.Rent(Slot.Tile, 2 * m * span * sizeof(T)), sums = totals + m * span;
+        for (long j = 0; j < x.N; j += span)
+        {
+            int n = (int)Math.Min(span, x.N - j);
+            for (long block = 0; block < x.K; block += blockK)
+            {
+                long end = Math.Min(x.K, block + blockK);
+                // the first block's chains may grow in the totals
+                T* chains = block == 0 ? totals : sums;
+                for (long p = block; p < end; p += tileK * M.Pairing)
+                {
+                    long steps = Math.Min(tileK * M.Pairing, end - p);
+                    nint k = (nint)((steps + M.Pairing - 1) / M.Pairing);
+                    Packing.Pack<M, S, T, V>(x.B + p * x.BRow + j * x.BCol, x.BCol, x.BRow, n, steps, tile, width, tileK * sizeof(T));
+                    Panels(m, n, k, a + p / M.Pairing * rows, (nint)kElements, tile, chains, p == block ? Into.Store : Into.Resume);
+                }
+                if (block > 0)
+                    for (nint q = 0; q < n; q += width) Edge<M, T, V>.Put(sums + q * m, width, (int)m, width, totals + q * m, width, Into.Add);
+            }
+            for (int q = 0; q < n; q += width)
+                Narrow<S, T>.Put(totals + q * m, width, (int)m, Math.Min(width, n - q), x.C + j + q, (nint)x.CRow);
+        }
+    }
+
+    /// <summary>Every group of rows of A goes on with its chains against each panel of a tile. A panel's sums lie m rows of it together.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Panels(nint m, int n, nint k, T* a, nint aRow, T* tile, T* sums, Into into)
+    {
+        int width = Width, rows = M.Rows;
+        for (int q = 0; q < n; q += width, tile += k * width)
+        {
+            int vectors = (Math.Min(width, n - q) + M.Lanes - 1) / M.Lanes;
+            for (nint i = 0; i < m; i += rows)
+                new PanelKernel<M, T, V>((int)Math.Min(rows, m - i), vectors).Run(k, a + i * aRow, tile, sums + q * m + i * width, width, into);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

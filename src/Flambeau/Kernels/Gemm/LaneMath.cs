@@ -15,6 +15,8 @@ internal unsafe interface ILaneMath<T, V> where T : unmanaged where V : struct
     static abstract int Rows { get; }
     /// <summary>Vectors in a row of a register block; at most <see cref="MicroKernel.MaxVectors"/>.</summary>
     static abstract int Vectors { get; }
+    /// <summary>Steps of the contracted index in an element: 2 where it is a pair of bfloat16.</summary>
+    static virtual int Pairing => 1;
     static abstract V Load(T* p);
     static abstract void Store(V x, T* p);
     static abstract V Broadcast(T* p);
@@ -99,4 +101,58 @@ internal unsafe struct Double512 : ILaneMath<double, Vector512<double>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<double> Broadcast(double* p) => Vector512.Create(*p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<double> Add(Vector512<double> x, Vector512<double> y) => x + y;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<double> FusedMultiplyAdd(Vector512<double> x, Vector512<double> y, Vector512<double> z) => Vector512.FusedMultiplyAdd(x, y, z);
+}
+
+/// <summary>
+/// Vectors of pairs of bfloat16, the even step of k in the lower half, and sums in float32: what <c>vdpbf16ps</c> computes, by two fused multiply-adds, the upper halves' first. That instruction
+/// takes subnormal numbers for zero and makes none; this does not.
+/// </summary>
+internal unsafe struct Pairs128 : ILaneMath<float, Vector128<float>>
+{
+    public static int Lanes => 4;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float128.Rows; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float128.Vectors; }
+    public static int Pairing { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Load(float* p) => Vector128.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector128<float> x, float* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Broadcast(float* p) => Vector128.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<float> Add(Vector128<float> x, Vector128<float> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FusedMultiplyAdd(Vector128<float> x, Vector128<float> y, Vector128<float> z) => Vector128.FusedMultiplyAdd(Lower(x), Lower(y), Vector128.FusedMultiplyAdd(Upper(x), Upper(y), z));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector128<float> Upper(Vector128<float> x) => (x.AsUInt32() & Vector128.Create(0xFFFF0000u)).AsSingle();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector128<float> Lower(Vector128<float> x) => (x.AsUInt32() << 16).AsSingle();
+}
+
+/// <inheritdoc cref="Pairs128"/>
+internal unsafe struct Pairs256 : ILaneMath<float, Vector256<float>>
+{
+    public static int Lanes => 8;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float256.Rows; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float256.Vectors; }
+    public static int Pairing { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Load(float* p) => Vector256.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector256<float> x, float* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Broadcast(float* p) => Vector256.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<float> Add(Vector256<float> x, Vector256<float> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> FusedMultiplyAdd(Vector256<float> x, Vector256<float> y, Vector256<float> z) => Vector256.FusedMultiplyAdd(Lower(x), Lower(y), Vector256.FusedMultiplyAdd(Upper(x), Upper(y), z));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector256<float> Upper(Vector256<float> x) => (x.AsUInt32() & Vector256.Create(0xFFFF0000u)).AsSingle();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector256<float> Lower(Vector256<float> x) => (x.AsUInt32() << 16).AsSingle();
+}
+
+/// <inheritdoc cref="Pairs128"/>
+internal unsafe struct Pairs512 : ILaneMath<float, Vector512<float>>
+{
+    public static int Lanes => 16;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float512.Rows; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float512.Vectors; }
+    public static int Pairing { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Load(float* p) => Vector512.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector512<float> x, float* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Broadcast(float* p) => Vector512.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<float> Add(Vector512<float> x, Vector512<float> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> FusedMultiplyAdd(Vector512<float> x, Vector512<float> y, Vector512<float> z) => Vector512.FusedMultiplyAdd(Lower(x), Lower(y), Vector512.FusedMultiplyAdd(Upper(x), Upper(y), z));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector512<float> Upper(Vector512<float> x) => (x.AsUInt32() & Vector512.Create(0xFFFF0000u)).AsSingle();
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector512<float> Lower(Vector512<float> x) => (x.AsUInt32() << 16).AsSingle();
 }

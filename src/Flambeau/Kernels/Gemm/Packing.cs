@@ -1,3 +1,4 @@
+using Flambeau.Runtime;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
@@ -14,17 +15,53 @@ internal static unsafe class Packing
     /// <summary>
     /// Packs <paramref name="lanes"/> × <paramref name="k"/> elements: lane l at step p is <c>source[l · laneStride + p · kStride]</c>.
     /// <paramref name="target"/> has room for the lanes rounded up to whole panels. <paramref name="ahead"/>: where k lies side by side, bytes further on in each row to ask for meanwhile
-    /// (hardware follows fewer streams than a panel has rows).
+    /// (hardware follows fewer streams than a panel has rows); by default four lines, and behind a row's end what the next panel begins with.
     /// </summary>
-    public static void Pack<M, T, V>(T* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 4 * 64)
+    public static void Pack<M, T, V>(T* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 0)
         where M : ILaneMath<T, V> where T : unmanaged where V : struct
     {
         nint whole = (nint)(lanes / width * width), ragged = (nint)lanes - whole;
         if (laneStride == 1) AlongLanes<M, T, V>(source, (nint)kStride, whole, (nint)lanes, (nint)k, target, width);
-        else if (kStride == 1) AlongK(source, (nint)laneStride, whole, (nint)k, target, width, ahead);
+        else if (kStride == 1) AlongK(source, (nint)laneStride * sizeof(T), whole, (nint)k, target, (nint)k * width, width, ahead);
         else Any(source, (nint)laneStride, (nint)kStride, whole, (nint)k, target, width);
         if (ragged > 0) Last(source + whole * laneStride, (nint)laneStride, (nint)kStride, (int)ragged, (nint)k, target + whole * k, width);
     }
+
+    /// <summary>
+    /// The same for a source of type <typeparamref name="S"/>: what is no <typeparamref name="T"/> becomes pairs of steps or is widened, as <typeparamref name="M"/> computes. <paramref name="k"/> counts the source's steps.
+    /// </summary>
+    public static void Pack<M, S, T, V>(S* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 0)
+        where M : ILaneMath<T, V> where S : unmanaged where T : unmanaged where V : struct
+    {
+        if (typeof(S) == typeof(T)) Pack<M, T, V>((T*)source, laneStride, kStride, lanes, k, target, width, ahead);
+        else if (M.Pairing == 2) PairPacking.Pack((ushort*)source, laneStride, kStride, (nint)lanes, (nint)k, (float*)target, width, ahead);
+        else Widened<M, S, T, V>(source, laneStride, kStride, lanes, k, target, width);
+    }
+
+    /// <summary>A group of lanes at a time is widened in second-level cache, in the source's own order, and packed from there.</summary>
+    static void Widened<M, S, T, V>(S* source, long laneStride, long kStride, long lanes, long k, T* target, int width)
+        where M : ILaneMath<T, V> where S : unmanaged where T : unmanaged where V : struct
+    {
+        long group = Math.Max(1, WidenedLanes / width) * width;
+        T* wide = (T*)Scratch.Rent(Slot.Widened, Math.Min(group, lanes) * k * sizeof(T));
+        for (long j = 0; j < lanes; j += group)
+        {
+            long n = Math.Min(group, lanes - j);
+            S* s = source + j * laneStride;
+            if (kStride == 1)
+            {
+                for (long l = 0; l < n; l++) Narrow<S, T>.Widen(s + l * laneStride, 1, wide + l * k, k);
+                Pack<M, T, V>(wide, k, 1, n, k, target + j * k, width);
+            }
+            else
+            {
+                for (long p = 0; p < k; p++) Narrow<S, T>.Widen(s + p * kStride, laneStride, wide + p * n, n);
+                Pack<M, T, V>(wide, 1, n, n, k, target + j * k, width);
+            }
+        }
+    }
+
+    const int WidenedLanes = 96;
 
     /// <summary>
     /// Lanes lie side by side: whole vectors are copied, eight steps of k at a time across all panels, so that reading runs along rows and a power-of-two pitch does not empty the cache.
@@ -58,36 +95,69 @@ internal static unsafe class Packing
         }
     }
 
-    /// <summary>k lies side by side: tiles of a cache line of k by four lanes are transposed, and a line's worth of the panel is finished before the next.</summary>
+    /// <summary>
+    /// k lies side by side: tiles of a cache line of k by four lanes are transposed, and a line's worth of the panel is finished before the next.
+    /// <paramref name="ld"/> bytes lie from lane to lane, <paramref name="panel"/> elements from panel to panel.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AlongK<T>(T* source, nint ld, nint lanes, nint k, T* target, int width, int ahead) where T : unmanaged
+    internal static void AlongK<T>(T* source, nint ld, nint lanes, nint k, T* target, nint panel, int width, int ahead) where T : unmanaged
     {
-        nint step = 64 / sizeof(T), reach = ahead / sizeof(T);
-        for (nint j = 0; j < lanes; j += width)
+        nint step = 64 / sizeof(T), reach = (ahead == 0 ? 4 * 64 : ahead) / sizeof(T);
+        for (nint j = 0; j < lanes; j += width, target += panel, source = Below(source, width * ld))
         {
-            T* panel = target + j * k;
             for (nint p = 0; p < k; p += step)
             {
                 nint count = Math.Min(step, k - p);
-                T* s = source + j * ld + p, d = panel + p * width;
+                T* s = source + p, d = target + p * width;
+                // behind a row's end comes what the next panel has
+                nint next = ahead == 0 && p + reach >= k ? (reach - k) * sizeof(T) + width * ld : reach * sizeof(T);
                 int r = 0;
-                for (; r + 4 <= width; r += 4, s += 4 * ld)
+                if (Avx.IsSupported && sizeof(T) == 4)
+                    for (; r + 8 <= width; r += 8, s = Below(s, 8 * ld))
+                    {
+                        for (nint l = 0; l < 8; l++) Prefetch.ToL2(Below(s, l * ld + next));
+                        Eight((float*)s, ld, count, (float*)d + r, width);
+                    }
+                for (; r + 4 <= width; r += 4, s = Below(s, 4 * ld))
                 {
-                    for (nint l = 0; l < 4; l++) Prefetch.ToL2(s + l * ld + reach);
+                    for (nint l = 0; l < 4; l++) Prefetch.ToL2(Below(s, l * ld + next));
                     Four(s, ld, count, d + r, width);
                 }
-                for (; r + 2 <= width; r += 2, s += 2 * ld) Two(s, ld, count, d + r, width);
+                for (; r + 2 <= width; r += 2, s = Below(s, 2 * ld)) Two(s, ld, count, d + r, width);
                 if (r < width) // no register block has an odd width, but nothing forbids one
                     for (nint q = 0; q < count; q++) d[q * width + r] = s[q];
             }
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static T* Below<T>(T* s, nint bytes) where T : unmanaged => (T*)((byte*)s + bytes);
+
+    /// <summary>Transposes eight rows of <paramref name="count"/> elements into eight lanes: <see cref="Four"/> in both halves of a vector, with four rows in each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Eight(float* s, nint ld, nint count, float* d, nint width)
+    {
+        float* u = Below(s, 4 * ld);
+        nint q = 0, two = 2 * ld, three = 3 * ld;
+        for (; q + 4 <= count; q += 4, d += 4 * width, s += 4, u += 4)
+        {
+            Vector256<float> a = Vector256.Create(Vector128.Load(s), Vector128.Load(u)), b = Vector256.Create(Vector128.Load(Below(s, ld)), Vector128.Load(Below(u, ld)));
+            Vector256<float> c = Vector256.Create(Vector128.Load(Below(s, two)), Vector128.Load(Below(u, two))), e = Vector256.Create(Vector128.Load(Below(s, three)), Vector128.Load(Below(u, three)));
+            Vector256<double> ab0 = Avx.UnpackLow(a, b).AsDouble(), ab1 = Avx.UnpackHigh(a, b).AsDouble(), ce0 = Avx.UnpackLow(c, e).AsDouble(), ce1 = Avx.UnpackHigh(c, e).AsDouble();
+            Avx.UnpackLow(ab0, ce0).AsSingle().Store(d);
+            Avx.UnpackHigh(ab0, ce0).AsSingle().Store(d + width);
+            Avx.UnpackLow(ab1, ce1).AsSingle().Store(d + 2 * width);
+            Avx.UnpackHigh(ab1, ce1).AsSingle().Store(d + 3 * width);
+        }
+        for (; q < count; q++, d += width, s++)
+            for (nint l = 0; l < 8; l++) d[l] = *Below(s, l * ld);
+    }
+
     /// <summary>Transposes four rows of <paramref name="count"/> elements into four lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Four<T>(T* s, nint ld, nint count, T* d, nint width) where T : unmanaged
     {
-        T* s1 = s + ld, s2 = s1 + ld, s3 = s2 + ld;
+        T* s1 = Below(s, ld), s2 = Below(s1, ld), s3 = Below(s2, ld);
         nint q = 0;
         if (typeof(T) == typeof(float))
             for (; q + 4 <= count; q += 4, d += 4 * width)
@@ -121,7 +191,7 @@ internal static unsafe class Packing
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Two<T>(T* s, nint ld, nint count, T* d, nint width) where T : unmanaged
     {
-        T* s1 = s + ld;
+        T* s1 = Below(s, ld);
         nint q = 0;
         if (typeof(T) == typeof(float))
             for (; q + 4 <= count; q += 4, d += 4 * width)
@@ -170,14 +240,18 @@ internal static unsafe class Packing
     }
 
     /// <summary>Transposes a tile: target[c · targetRow + r] = source[r · sourceRow + c].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Turn<T>(T* source, nint sourceRow, int rows, int columns, T* target, nint targetRow) where T : unmanaged
+        => TurnBytes(source, sourceRow * sizeof(T), rows, columns, target, targetRow);
+
+    /// <summary>The same with <paramref name="ld"/> bytes from row to row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void TurnBytes<T>(T* source, nint ld, int rows, nint columns, T* target, nint targetRow) where T : unmanaged
     {
         int r = 0;
-        for (; r + 4 <= rows; r += 4) Four(source + r * sourceRow, sourceRow, columns, target + r, targetRow);
-        for (; r + 2 <= rows; r += 2) Two(source + r * sourceRow, sourceRow, columns, target + r, targetRow);
+        for (; r + 4 <= rows; r += 4) Four(Below(source, r * ld), ld, columns, target + r, targetRow);
+        for (; r + 2 <= rows; r += 2) Two(Below(source, r * ld), ld, columns, target + r, targetRow);
         if (r < rows)
-            for (int c = 0; c < columns; c++) target[c * targetRow + r] = source[r * sourceRow + c];
+            for (nint c = 0; c < columns; c++) target[c * targetRow + r] = Below(source, r * ld)[c];
     }
 
     /// <summary>The transpose of a 4 × 4 block held as four rows.</summary>

@@ -27,4 +27,12 @@ internal unsafe struct Product<T> where T : unmanaged
 
     /// <summary>Multiplications, at most <see cref="long.MaxValue"/>.</summary>
     public readonly long Work => (long)Math.Min((double)M * N * K, long.MaxValue / 2);
+
+    /// <summary>The same product where <typeparamref name="U"/> is <typeparamref name="T"/> by another name.</summary>
+    public readonly Product<U> As<U>() where U : unmanaged
+    {
+        System.Diagnostics.Debug.Assert(typeof(U) == typeof(T));
+        var same = this;
+        return *(Product<U>*)&same;
+    }
 }

@@ -59,7 +59,9 @@ internal sealed class ContractOp : MultilinearOp
         var shape = ResultShape(x[0], x[1]);
         var y = Tensor.Empty(shape, type);
         if (shape.Count == 0) return y;
-        var compute = ElementwiseOp.ComputeType(type);
+        // products of 16-bit elements add up in float32 by themselves
+        bool isNarrow = type is DType.BFloat16 or DType.Float16 && x[0].DType == type && x[1].DType == type;
+        var compute = isNarrow ? type : ElementwiseOp.ComputeType(type);
         Tensor a = x[0].DType == compute ? x[0] : x[0].Packed(compute), b = x[1].DType == compute ? x[1] : x[1].Packed(compute);
         var target = y.DType == compute ? y : Tensor.Empty(shape, compute);
         Multiply(a, b, target, compute);
@@ -179,6 +181,8 @@ internal sealed class ContractOp : MultilinearOp
         {
             case DType.Float32: Products<float>(a, b, c); break;
             case DType.Float64: Products<double>(a, b, c); break;
+            case DType.BFloat16: Products<BFloat16>(a, b, c); break;
+            case DType.Float16: Products<Half>(a, b, c); break;
             default: WholeNumbers(a, b, c); break;
         }
         if (!ReferenceEquals(c.X, result)) CopyInOrder(c.X, result, _resultRoles);

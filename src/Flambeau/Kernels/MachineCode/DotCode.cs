@@ -1,0 +1,133 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Flambeau.Kernels;
+
+/// <summary>What a register kernel in machine code is given, by its address: one argument, so that calling conventions differ in one register.</summary>
+[System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)]
+internal unsafe struct DotArguments
+{
+    /// <summary>Steps along the contracted index; at least 1.</summary>
+    public nint Steps;
+    /// <summary>Rows lie side by side: the elements of a step are one after the other.</summary>
+    public void* A;
+    public void* B, C;
+    /// <summary>Bytes from step to step, and from row to row of C.</summary>
+    public nint AStep, BStep, CRow;
+    public nint Into;
+    /// <summary>Where the code keeps what the caller wants back (Windows).</summary>
+    public fixed byte Kept[10 * 16];
+}
+
+/// <summary>
+/// The register kernels as machine code, for <c>vdpbf16ps</c>, which .NET has no name for: C[R × Q vectors] from panels of A and B, an element being four bytes, that is a pair of bfloat16.
+/// What <see cref="MicroKernel"/> does, with rows and vectors unrolled.
+/// </summary>
+internal static unsafe class DotCode
+{
+    /// <summary>True where the processor has the instruction and the system lets memory become executable.</summary>
+    public static bool IsSupported { get; } = Avx512F.IsSupported && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0 && Kernels.All[0] != 0;
+
+    /// <summary>False goes without machine code: the same bits but for subnormal numbers. By default as the machine is; tests change it.</summary>
+    public static bool IsUsed { get; set => field = value && IsSupported; } = IsSupported;
+
+    /// <summary>The kernel of so many rows and vectors.</summary>
+    public static delegate* unmanaged<DotArguments*, void> Get(int rows, int vectors)
+        => (delegate* unmanaged<DotArguments*, void>)Kernels.All[(rows - 1) * MicroKernel.MaxVectors + vectors - 1];
+
+    // all of them in one piece of memory, made when the first is asked for
+    static class Kernels
+    {
+        public static readonly nint[] All = Make();
+
+        static nint[] Make()
+        {
+            var code = new X64Code();
+            var all = new nint[MicroKernel.MaxRows * MicroKernel.MaxVectors];
+            for (int i = 0; i < all.Length; i++)
+            {
+                code.Align(64);
+                all[i] = code.Length;
+                Write(code, i / MicroKernel.MaxVectors + 1, i % MicroKernel.MaxVectors + 1, OperatingSystem.IsWindows());
+            }
+            nint start = ExecutableMemory.Place(code.ToArray());
+            for (int i = 0; i < all.Length; i++) all[i] = start == 0 ? 0 : start + all[i];
+            return all;
+        }
+    }
+
+    const Gpr Arguments = Gpr.Rcx, A = Gpr.Rdx, B = Gpr.R8, C = Gpr.R9, Steps = Gpr.Rax, AStep = Gpr.R10, BStep = Gpr.R11;
+    // Windows wants the lower parts of these back
+    const int FirstKept = 6, LastKept = 15;
+    const int VectorBytes = 64, ElementBytes = 4;
+
+    // in the order of DotArguments, eight bytes each
+    enum Field { Steps, A, B, C, AStep, BStep, CRow, Into, Kept }
+
+    static Address At(Field field) => At(Arguments, 8 * (int)field);
+    static Address At(Gpr register, int offset) => new(register, offset);
+
+    /// <summary>Writes the kernel of <paramref name="rows"/> × <paramref name="vectors"/> sums.</summary>
+    public static void Write(X64Code code, int rows, int vectors, bool forWindows)
+    {
+        int sums = rows * vectors;
+        Vector Sum(int row, int q) => new(row * vectors + q);
+        Vector Row(int q) => new(sums + q);
+        // two, in turn, where there is room
+        Vector Element(int row) => new(sums + vectors + (sums + vectors < 31 ? row & 1 : 0));
+
+        if (!forWindows) code.Move(Arguments, Gpr.Rdi);
+        int kept = forWindows ? Math.Min(LastKept, Element(Math.Min(1, rows - 1)).Number) : 0;
+        for (int i = FirstKept; i <= kept; i++) code.StoreLower(At(Field.Kept) + 16 * (i - FirstKept), new(i));
+        code.Move(A, At(Field.A));
+        code.Move(B, At(Field.B));
+        code.Move(AStep, At(Field.AStep));
+        code.Move(BStep, At(Field.BStep));
+
+        Place zero = new(), start = new(), loop = new(), store = new();
+        code.Move(Steps, At(Field.Into));
+        code.Compare(Steps, (int)Into.Resume);
+        code.Jump(When.NotEqual, zero);
+        EachRow(r => { for (int q = 0; q < vectors; q++) code.Load(Sum(r, q), At(C, VectorBytes * q)); });
+        code.Jump(start);
+        code.Mark(zero);
+        for (int i = 0; i < sums; i++) code.Clear(new(i));
+        code.Mark(start);
+        code.Move(Steps, At(Field.Steps));
+
+        code.Align(64);
+        code.Mark(loop);
+        for (int q = 0; q < vectors; q++) code.Load(Row(q), At(B, VectorBytes * q));
+        for (int r = 0; r < rows; r++)
+        {
+            code.Broadcast(Element(r), At(A, ElementBytes * r));
+            for (int q = 0; q < vectors; q++) code.DotBFloat16(Sum(r, q), Row(q), Element(r));
+        }
+        code.Add(A, AStep);
+        code.Add(B, BStep);
+        code.Subtract(Steps, 1);
+        code.Jump(When.NotEqual, loop);
+
+        code.Move(Steps, At(Field.Into));
+        code.Compare(Steps, (int)Into.Add);
+        code.Jump(When.NotEqual, store);
+        EachRow(r => { for (int q = 0; q < vectors; q++) code.Add(Sum(r, q), Sum(r, q), At(C, VectorBytes * q)); });
+        code.Mark(store);
+        EachRow(r => { for (int q = 0; q < vectors; q++) code.Store(At(C, VectorBytes * q), Sum(r, q)); });
+        for (int i = FirstKept; i <= kept; i++) code.LoadLower(new(i), At(Field.Kept) + 16 * (i - FirstKept));
+        code.ZeroUpper();
+        code.Return();
+
+        // with C at the row's beginning
+        void EachRow(Action<int> body)
+        {
+            code.Move(C, At(Field.C));
+            code.Move(Steps, At(Field.CRow));
+            for (int r = 0; r < rows; r++)
+            {
+                body(r);
+                if (r < rows - 1) code.Add(C, Steps);
+            }
+        }
+    }
+}
