@@ -284,49 +284,67 @@ internal sealed unsafe class LoopEmitter
         }
     }
 
-    // by halving: chain j with chain j + C/2, then j + C/4, …; at last the lanes of one vector, all of them each time, since narrower vectors would take other registers than what the loops keep in theirs
     void JoinChains()
     {
         foreach (int k in _code.Identities.Keys)
         {
             if (!_chainsInRegisters) MoveChains(k, toMemory: false);
+            var vector = _vector;
             for (int half = _chains[k].Length / 2; half > 0; half /= 2)
-                for (int v = 0; v < half; v++) Join(k, _chains[k][v], _chains[k][v + half]);
+                for (int v = 0; v < half; v++)
+                {
+                    Join(vector, k, _chains[k][v], _chains[k][v + half]);
+                    _il.Emit(OpCodes.Stloc, _chains[k][v]);
+                }
             var all = _chains[k][0];
-            var rotated = _il.DeclareLocal(_vector.Vector);
-            for (int distance = _vector.Count / 2; distance > 0; distance /= 2)
+            for (int width = vector.Width; width > 128; width /= 2)
+            {
+                VectorCode wide = vector, narrow = new(_il, width / 2, _element);
+                LocalBuilder lower = _il.DeclareLocal(narrow.Vector), upper = _il.DeclareLocal(narrow.Vector);
+                foreach (var (part, name) in new[] { (lower, "GetLower"), (upper, "GetUpper") })
+                {
+                    _il.Emit(OpCodes.Ldloc, all);
+                    wide.Half(name);
+                    _il.Emit(OpCodes.Stloc, part);
+                }
+                Join(narrow, k, lower, upper);
+                _il.Emit(OpCodes.Stloc, all = lower);
+                vector = narrow;
+            }
+            var rotated = _il.DeclareLocal(vector.Vector);
+            for (int distance = vector.Count / 2; distance > 0; distance /= 2)
             {
                 _il.Emit(OpCodes.Ldloc, all);
-                _vector.Rotate(distance);
+                vector.Rotate(distance);
                 _il.Emit(OpCodes.Stloc, rotated);
-                Join(k, all, rotated);
+                Join(vector, k, all, rotated);
+                _il.Emit(OpCodes.Stloc, all);
             }
             _il.Emit(OpCodes.Ldloc, _at[k]);
             _il.Emit(OpCodes.Ldloc, all);
-            _vector.First();
+            vector.First();
             _il.Emit(_element == typeof(double) ? OpCodes.Stind_R8 : OpCodes.Stind_R4);
         }
     }
 
-    // x becomes the combination of two vectors of chains
-    void Join(int k, LocalBuilder x, LocalBuilder y)
+    // leaves the combination of two vectors of chains on the stack
+    void Join(VectorCode vector, int k, LocalBuilder x, LocalBuilder y)
     {
         var node = _code.Joins[k];
         var made = new Dictionary<LaneNode, LocalBuilder>();
         foreach (var step in InOrder([(k, node)]))
         {
-            if (IsConstant(step) || step.Op == LaneOp.Input || step == node || IsMask(step)) continue;
-            _vector.Emit(step, Push);
-            _il.Emit(OpCodes.Stloc, made[step] = _il.DeclareLocal(_vector.Vector));
+            if (IsConstant(step) || step.Op == LaneOp.Input || step == node) continue;
+            vector.Emit(step, Push);
+            _il.Emit(OpCodes.Stloc, made[step] = _il.DeclareLocal(vector.Vector));
         }
-        _vector.Emit(node, Push);
-        _il.Emit(OpCodes.Stloc, x);
+        vector.Emit(node, Push);
 
         void Push(LaneNode arg)
         {
             if (arg.Op == LaneOp.Input) _il.Emit(OpCodes.Ldloc, arg.Payload == k ? x : y);
-            else if (made.TryGetValue(arg, out var local)) _il.Emit(OpCodes.Ldloc, local);
-            else _vector.Emit(arg, Push); // masks are written where they are used
+            else if (IsConstant(arg)) vector.Emit(arg, Push);
+            else _il.Emit(OpCodes.Ldloc, made[arg]);
         }
     }
 

@@ -112,14 +112,16 @@ internal sealed class VectorCode
 
     public void Add() => Call("Add", Vector, Vector);
 
-    /// <summary>Lane i gets what lane i + <paramref name="distance"/> has, around the end.</summary>
-    [UnconditionalSuppressMessage("Trimming", "IL2080", Justification = "The runtime's own vectors.")]
+    /// <summary>A vector on the stack becomes its lower or upper half.</summary>
+    public void Half(string name) => Call(name, Vector);
+
+    /// <summary>A vector of 128 bits on the stack: lane i gets what lane i + <paramref name="distance"/> has, around the end.</summary>
     public void Rotate(int distance)
     {
         for (int i = 0; i < Count; i++)
             if (IsDouble) _il.Emit(OpCodes.Ldc_I8, (long)(i + distance) % Count);
             else _il.Emit(OpCodes.Ldc_I4, (i + distance) % Count);
-        _il.Emit(OpCodes.Call, _holder.GetMethod("Create", [.. Enumerable.Repeat(_integer, Count)])!);
+        _il.Emit(OpCodes.Call, typeof(Vector128).GetMethod("Create", [.. Enumerable.Repeat(_integer, Count)])!);
         Call("Shuffle", Vector, VectorOf(_integer));
     }
 

@@ -14,7 +14,7 @@ internal sealed class LoopPlanner
     enum Kind { Single, Row32, Row64, Full32, Full64 }
     const int Kinds = 5;
 
-    const long LongEnough = 512; // columns from which on a row at a time pays
+    const long LongEnough = 256; // columns from which on a row at a time pays
     const int CheapEnough = 4; // additions and loads: about what storing and loading again costs
 
     readonly RowProgram _program;

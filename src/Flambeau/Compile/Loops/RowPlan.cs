@@ -79,6 +79,9 @@ internal sealed record RowPlan(RowValue[] Values, int Slots, int Lines, object[]
     /// <summary>The pointers of all passes, and after those of each its scratch memory.</summary>
     public int PointerCount { get; } = Steps.OfType<Pass>().Sum(p => p.Pointers.Length + 1);
 
+    /// <summary>Bytes of that: each operand's chains, or a padded copy of its last elements.</summary>
+    public int ScratchBytes { get; } = Steps.OfType<Pass>().Select(p => p.Loops.Sum(l => l.OperandCount) * LoopEmitter.ChainBytes).DefaultIfEmpty(0).Max();
+
     /// <summary>Every instruction by itself, with the loops of the eager kernels: compiles nothing.</summary>
     public static RowPlan Interpreted(RowProgram program) => new(program.Values, program.Slots, 0, program.Body);
 }

@@ -266,7 +266,7 @@ internal static unsafe class RowRunner
             long most = Math.Max(1, to - from);
             if (Plan.Steps.Length > 1) most = Math.Clamp(BlockBytes / (Math.Max(1, Plan.Slots) * p.Columns * 8), 1, most); // else a row at a time goes through all there is
             long slot = Aligned(most * p.Columns * 8), line = Aligned(p.Columns * 8), rowSlot = Aligned(most * 8);
-            byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + Plan.Lines * line + p.RowSlots * rowSlot + PassScratch());
+            byte* scratch = (byte*)Scratch.Rent(Scratch.Rows, slots * slot + Plan.Lines * line + p.RowSlots * rowSlot + Plan.ScratchBytes);
             byte** at = stackalloc byte*[Plan.PointerCount];
             long* steps = stackalloc long[2 * Plan.PointerCount];
             var block = new Block { Job = this, Slots = scratch, SlotBytes = slot, LineBytes = line, RowSlotBytes = rowSlot, Part = part, At = at, Steps = steps, Advances = steps + Plan.PointerCount };
@@ -293,15 +293,6 @@ internal static unsafe class RowRunner
         }
 
         static long Aligned(long bytes) => (bytes + 63) / 64 * 64;
-
-        // each operand's chains, or a padded copy of its last elements
-        readonly long PassScratch()
-        {
-            long most = 0;
-            foreach (object step in Plan.Steps)
-                if (step is Pass pass) most = Math.Max(most, pass.Loops.Sum(l => l.OperandCount) * LoopEmitter.ChainBytes);
-            return most;
-        }
 
         /// <summary>Instructions on numbers and columns alone, of the group that begins with row <paramref name="first"/>.</summary>
         public readonly void Whole(Instruction[] instructions, long first = 0)
