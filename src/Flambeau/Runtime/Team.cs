@@ -23,6 +23,9 @@ internal static unsafe class Team
     /// <summary>From this many cheap element operations a job pays even when it must wake parked workers (30–50 µs).</summary>
     public const long PaysFromParked = 262_144;
 
+    /// <summary>From this many on a caller that brings them again and again is worth waking workers for.</summary>
+    const long MissedFrom = 65_536;
+
     const int MaxThreads = 1024;
     const double SpinMicroseconds = 150;
 
@@ -62,7 +65,13 @@ internal static unsafe class Team
     static long crowdedAt = -Stopwatch.Frequency;
 
     /// <summary>True if a job of so many cheap element operations pays now. Small ones, by far the most, are answered without a look at the machine.</summary>
-    public static bool Pays(long operations) => operations >= PaysFrom && operations >= Threshold;
+    public static bool Pays(long operations)
+    {
+        if (operations < PaysFrom) return false;
+        if (operations >= Threshold) return true;
+        if (operations >= MissedFrom && Share > 1) Missed();
+        return false;
+    }
 
     /// <summary>From how many cheap element operations a job pays now.</summary>
     public static long Threshold => Share == 1 ? long.MaxValue : Awake ? PaysFrom : PaysFromParked;
