@@ -476,6 +476,10 @@ public class CompositeTests
         SameBits("comparison", t => (t[0] * 2).Gt(t[0].Mean(-1, true)), 0, x);
         SameBits("bytes", t => t[0] * t[1].To(DType.Float32) + 1, 0, x, (x * 20).Abs().To(DType.UInt8));
         SameBits("words", t => t[0] * t[1].To(DType.Float32) + 1, 0, x, (x * 20).To(DType.Int64));
+        // the same loops over other operands
+        var wide = Tensor.RandN([3, 300], generator: new Generator(8)).Abs() + 0.5;
+        SameBits("first over sum", t => t[0] / (t[0] * t[1]).Sum(-1, true), 0, wide, wide.Sqrt());
+        SameBits("second over sum", t => t[1] / (t[0] * t[1]).Sum(-1, true), 0, wide, wide.Sqrt());
         SameBits("two precisions", t => (t[0].To(DType.Float64).Exp() + t[0].To(DType.Float64).Sum(-1, keepDim: true)).To(DType.Float32) * t[0], 0, x);
         SameBits("a rare path", t => (t[0] * 1e6).Sin() * t[0].Exp() + t[0].Mean(-1, true), 0, x);
         SameBits("nan and infinity", t => t[0].Softmax(-1) + t[0].Amax(-1, true) + t[0].Amin(-1, true), 0, (x - 1).Log() / (x * 3).Round());
