@@ -65,59 +65,34 @@ internal sealed class RowsSuite : ISuite
         };
     }
 
-    private static Case CrossEntropy(Options options, bool backward)
+    private static Case CrossEntropy(Options options, bool backward) =>
+        Loss("cross entropy", "rows.cross_entropy", 512, 50304, 1, (rows, columns) => Tensor.RandInt(0, columns, [rows]), (x, target) => x.CrossEntropy(target), options, backward);
+
+    private static Case MseLoss(Options options, bool backward) =>
+        Loss("MSE loss", "rows.mse_loss", 4096, 1024, 2, (rows, columns) => Tensor.RandN([rows, columns]), (x, target) => x.MseLoss(target), options, backward);
+
+    // full-size operands are read, and again backward, where the gradient is written
+    private static Case Loss(string name, string peer, long rows, long columns, int operands, Func<long, long, Tensor> target, Func<Tensor, Tensor, Tensor> loss, Options options, bool backward)
     {
-        const long Rows = 512, Columns = 50304;
-        double bytes = (backward ? 3.0 : 1.0) * Columns * sizeof(float);
-        Action Prepare(long rows) => PrepareCrossEntropy(rows, Columns, backward);
-        return new($"cross entropy {Rows}x{Columns}{(backward ? " + backward" : "")}", Unit.GigabytesPerSecond)
+        double bytes = (backward ? 2.0 * operands + 1 : operands) * columns * sizeof(float);
+        Action Prepare(long count) => PrepareLoss(Leaf(Tensor.RandN([count, columns]), backward), target(count, columns), loss, backward);
+        return new($"{name} {rows}x{columns}{(backward ? " + backward" : "")}", Unit.GigabytesPerSecond)
         {
-            Work = bytes * Rows,
-            Limit = new Roof(backward ? Traffic.Triad : Traffic.Read, bytes, Prepare).Of(Rows, options.Threads),
-            Ours = Case.Timed(() => Prepare(Rows)),
-            Peer = Case.Torch("rows.cross_entropy", new { rows = Rows, columns = Columns, backward }),
+            Work = bytes * rows,
+            Limit = new Roof(backward ? Traffic.Triad : Traffic.Read, bytes, Prepare).Of(rows, options.Threads),
+            Ours = Case.Timed(() => Prepare(rows)),
+            Peer = Case.Torch(peer, new { rows, columns, backward }),
         };
     }
 
-    private static Action PrepareCrossEntropy(long rows, long columns, bool backward)
+    private static Action PrepareLoss(Tensor x, Tensor target, Func<Tensor, Tensor, Tensor> loss, bool backward) => () =>
     {
-        Tensor x = Leaf(Tensor.RandN([rows, columns]), backward), target = Tensor.RandInt(0, columns, [rows]);
-        return () =>
-        {
-            using var loss = x.CrossEntropy(target);
-            if (!backward) return;
-            loss.Backward();
-            x.Grad!.Dispose();
-            x.Grad = null;
-        };
-    }
-
-    private static Case MseLoss(Options options, bool backward)
-    {
-        const long Rows = 4096, Columns = 1024;
-        double bytes = (backward ? 5.0 : 2.0) * Columns * sizeof(float);
-        Action Prepare(long rows) => PrepareMseLoss(rows, Columns, backward);
-        return new($"MSE loss {Rows}x{Columns}{(backward ? " + backward" : "")}", Unit.GigabytesPerSecond)
-        {
-            Work = bytes * Rows,
-            Limit = new Roof(backward ? Traffic.Triad : Traffic.Read, bytes, Prepare).Of(Rows, options.Threads),
-            Ours = Case.Timed(() => Prepare(Rows)),
-            Peer = Case.Torch("rows.mse_loss", new { rows = Rows, columns = Columns, backward }),
-        };
-    }
-
-    private static Action PrepareMseLoss(long rows, long columns, bool backward)
-    {
-        Tensor x = Leaf(Tensor.RandN([rows, columns]), backward), target = Tensor.RandN([rows, columns]);
-        return () =>
-        {
-            using var loss = x.MseLoss(target);
-            if (!backward) return;
-            loss.Backward();
-            x.Grad!.Dispose();
-            x.Grad = null;
-        };
-    }
+        using var value = loss(x, target);
+        if (!backward) return;
+        value.Backward();
+        x.Grad!.Dispose();
+        x.Grad = null;
+    };
 
     private static Tensor Leaf(Tensor x, bool requiresGrad) => requiresGrad ? x.RequiresGrad_() : x;
 }

@@ -64,7 +64,7 @@ internal static unsafe class Team
     static bool Crowded => Stopwatch.GetTimestamp() - Volatile.Read(ref crowdedAt) < Stopwatch.Frequency / 500;
     static long crowdedAt = -Stopwatch.Frequency;
 
-    /// <summary>True if a job of so many cheap element operations pays now. Small ones, by far the most, are answered without a look at the machine.</summary>
+    /// <summary>True if a job of so many cheap element operations pays now. Small ones, by far the most, are answered without a look at the machine; large ones that only an awake team would have shared count as <see cref="Missed"/>.</summary>
     public static bool Pays(long operations)
     {
         if (operations < PaysFrom) return false;

@@ -99,7 +99,7 @@ internal static unsafe class LaneMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreMask(Vector512<double> mask, byte* p) => Lanes512<double>.StoreMask(new(mask), p);
 
-    /// <summary>The line at <paramref name="p"/> comes into the first-level cache if it may be read; else nothing happens.</summary>
+    /// <summary>The line at <paramref name="p"/> comes into the second-level cache if it may be read; else nothing happens. The first level has no room beside the row that is worked on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Fetch(nint p) => Sse.Prefetch1((void*)p);
 }

@@ -69,8 +69,8 @@ internal sealed unsafe class LoopEmitter
         _chains = new LocalBuilder[code.Operands.Length][];
         foreach (var (_, node) in code.Writes.Concat(code.LastWrites)) Mark(node);
         foreach (var writes in (ReadOnlySpan<(int, LaneNode Node)[]>)[code.Writes, code.LastWrites]) MarkMasks(writes);
-        int weight = Uses(code.Writes).Keys.Sum(n => n.Weight), vectors = ChainBytes / (width / 8), chains = code.Identities.Count * vectors, registers = width == 512 || Avx512F.VL.IsSupported ? 32 : 16;
-        _chainsInRegisters = chains > 0 && chains <= registers / 2 && weight <= LightBody;
+        int vectors = ChainBytes / (width / 8), chains = code.Identities.Count * vectors, registers = width == 512 || Avx512F.VL.IsSupported ? 32 : 16;
+        _chainsInRegisters = chains > 0 && chains <= registers / 2 && Weight <= LightBody;
         _beside = Beside(registers, _chainsInRegisters ? chains : 0);
         _unroll = _chainsInRegisters ? vectors : _beside;
     }
@@ -109,7 +109,7 @@ internal sealed unsafe class LoopEmitter
     /// <summary>True if other loops need the registers of this one's constants in between.</summary>
     public bool HasConstantsByRow { get; init; }
 
-    /// <summary>Asks for so many operands' next rows while this one is worked on: pointers there, and bytes an element.</summary>
+    /// <summary>Operands whose next row is asked for while this one is worked on: where it begins, and bytes an element.</summary>
     public List<(LocalBuilder Next, int Size)> Fetches { get; } = [];
 
     /// <summary>Before the first row.</summary>
