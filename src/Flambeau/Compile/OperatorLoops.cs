@@ -86,7 +86,7 @@ internal sealed class OperatorLoops(ElementwiseOp op)
         int y = Add(op.Kernel.YieldsMask ? DType.Bool : compute);
         code.Add(new Instruction.Map(y, given, op, compute));
         y = Cast(y, operands[arity].Type);
-        bool streams = operands[arity].Access == Access.Stream;
+        var streams = operands[arity].Access == Access.Stream ? Streams.Shifted : Streams.None;
         var loop = new Loop(Extent.Full, compute, [.. code], [.. Enumerable.Range(0, arity)], [y], [y], [], []);
         return new(new Pass([loop]), [.. values], [], streams);
 

@@ -80,7 +80,7 @@ public class OperatorLoopTests
     ];
 
     static readonly DType[] s_types = [DType.Float32, DType.Float32, DType.BFloat16, DType.BFloat16, DType.Float16, DType.Float64, DType.Bool, DType.UInt8, DType.Int64];
-    static readonly long[] s_sizes = [1, 2, 3, 7, 10, 16, 17, 33, 48, 64, 70, 130];
+    static readonly long[] s_sizes = [1, 2, 3, 7, 10, 16, 17, 33, 48, 64, 70, 130, 259, 1001];
 
     static long[] RandomShape(Random random)
     {

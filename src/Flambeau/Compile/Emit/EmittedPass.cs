@@ -14,7 +14,7 @@ internal unsafe delegate void PassFunction(byte** pointers, long* steps, long ro
 /// <summary>
 /// A pass's code for the lanes in use. Passes that do the same, of whatever composite and at whatever sizes, share one function. With streams, what it may write past the caches goes past them.
 /// </summary>
-internal sealed class EmittedPass(Pass pass, RowValue[] values, double[] constants, bool streams)
+internal sealed class EmittedPass(Pass pass, RowValue[] values, double[] constants, Streams streams)
 {
     static readonly ConcurrentDictionary<string, Lazy<PassFunction>> s_functions = [];
     static readonly ConditionalWeakTable<object, object> s_numbers = [];

@@ -8,8 +8,8 @@ namespace Flambeau.Compile.Emit;
 /// <summary>What emitted loops read and write otherwise than by an ordinary load or store of lanes: types narrower than these, and past the caches. A width and a lane type each; emitted code calls them and the JIT inlines the vectors' ones.</summary>
 internal static unsafe class LaneMemory
 {
-    /// <summary>What addresses of streams are multiples of.</summary>
-    public const int StreamBytes = 32;
+    /// <summary>A line: what addresses of streams are multiples of.</summary>
+    public const int StreamBytes = 64;
 
     /// <summary>Four bytes a lane of zero-extended bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -54,13 +54,13 @@ internal static unsafe class LaneMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Stream(Vector256<float> x, byte* p) => x.StoreAlignedNonTemporal((float*)p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Stream(Vector512<float> x, byte* p) { x.GetLower().StoreAlignedNonTemporal((float*)p); x.GetUpper().StoreAlignedNonTemporal((float*)(p + 32)); }
+    public static void Stream(Vector512<float> x, byte* p) => x.StoreAlignedNonTemporal((float*)p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Stream(Vector128<double> x, byte* p) => x.StoreAlignedNonTemporal((double*)p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Stream(Vector256<double> x, byte* p) => x.StoreAlignedNonTemporal((double*)p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Stream(Vector512<double> x, byte* p) { x.GetLower().StoreAlignedNonTemporal((double*)p); x.GetUpper().StoreAlignedNonTemporal((double*)(p + 32)); }
+    public static void Stream(Vector512<double> x, byte* p) => x.StoreAlignedNonTemporal((double*)p);
     /// <summary>The lower 16 bits of each lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StreamWords8(Vector256<int> x, byte* p) => Narrow(x).StoreAlignedNonTemporal((short*)p);

@@ -18,7 +18,7 @@ internal enum Access : byte
     Store,
     /// <summary>One element for the row.</summary>
     Number,
-    /// <summary>A vector is written where the loop stands, past the caches: rows begin at multiples of <see cref="LaneMemory.StreamBytes"/>.</summary>
+    /// <summary>A vector is written where the loop stands, past the caches. If the loop does not <see cref="LoopCode.BeginsAnywhere"/>, rows begin at multiples of <see cref="LaneMemory.StreamBytes"/>; else they have as many elements as a vector at least, and all such operands the same distance to their next line.</summary>
     Stream,
     /// <summary>A vector where the loop stands is combined with another.</summary>
     Column,
@@ -28,6 +28,16 @@ internal enum Access : byte
     Block,
     /// <summary>A row's elements are combined into one, in the fixed order of a reduction: in turn into 256 bytes of chains, which are joined at the row's end.</summary>
     Chains,
+}
+
+/// <summary>Which results go past the caches.</summary>
+internal enum Streams : byte
+{
+    None,
+    /// <summary>Those of loops that <see cref="LoopCode.BeginsAnywhere"/>.</summary>
+    Shifted,
+    /// <summary>All that may: rows begin with a line.</summary>
+    All,
 }
 
 /// <summary>A place in memory that a loop works on, and which of the pass's pointers leads there.</summary>
@@ -58,6 +68,9 @@ internal sealed class LoopCode
     public int Column => Operands.Length + 1;
     public int Other => Operands.Length + 2;
 
+    /// <summary>True if a vector's lanes do not depend on where in the row it begins.</summary>
+    public bool BeginsAnywhere => Array.TrueForAll(Operands, o => o.Access is not (Access.Chains or Access.Block));
+
     /// <summary>False if the body branches on the values in its lanes.</summary>
     public static bool HasForm(Expr body) => !Expr.InOrder(body).Exists(e => e.Op is Opcode.Sin or Opcode.Cos or Opcode.Tan or Opcode.Fmod);
 
@@ -80,14 +93,14 @@ internal sealed class LoopCode
     public static bool IsImmediate(RowValue value, double[] constants) => value.Place == Place.Constant && Math.Abs(constants[value.Index]) is 0 or 0.5 or 1 or 2;
 
     /// <summary>The operands of <paramref name="loop"/> in the order of <see cref="Operands"/>; with <paramref name="streams"/> what it may write past the caches goes past them.</summary>
-    public static LoopOperand[] OperandsOf(Loop loop, Pass pass, RowValue[] values, bool streams)
+    public static LoopOperand[] OperandsOf(Loop loop, Pass pass, RowValue[] values, Streams streams)
     {
-        bool isNumbers = loop.Over == Extent.Row && pass.IsByRow;
+        bool isNumbers = loop.Over == Extent.Row && pass.IsByRow, isStream = streams == Streams.All || streams == Streams.Shifted && loop.Draws.Length + loop.FoldRows.Length == 0;
         IEnumerable<(Access Access, DType Type)> operands =
         [
             .. loop.Loads.Select(v => (isNumbers ? Access.Broadcast : AccessOf(values[v].Extent, loop.Over), values[v].Type)),
             .. loop.Draws.SelectMany(_ => new[] { (Access.Schedule, DType.Int32), (Access.Block, DType.Int64) }),
-            .. loop.Stores.Select(v => (isNumbers ? Access.Number : streams && Array.IndexOf(loop.Last, v) >= 0 ? Access.Stream : Access.Store, values[v].Type)),
+            .. loop.Stores.Select(v => (isNumbers ? Access.Number : isStream && Array.IndexOf(loop.Last, v) >= 0 ? Access.Stream : Access.Store, values[v].Type)),
             .. loop.FoldColumns.Select(f => (Access.Column, values[f.Result].Type)),
             .. loop.FoldRows.Select(f => (Access.Chains, values[f.Result].Type)),
         ];
@@ -97,7 +110,7 @@ internal sealed class LoopCode
     static Access AccessOf(Extent extent, Extent over) => extent == over ? Access.Load : extent == Extent.Column ? Access.Shared : Access.Broadcast;
 
     /// <summary>Reads <paramref name="loop"/> of <paramref name="pass"/> as lane operations, within a <see cref="LaneNode.Scope"/>.</summary>
-    public static LoopCode Of(Loop loop, Pass pass, RowValue[] values, double[] constants, bool streams)
+    public static LoopCode Of(Loop loop, Pass pass, RowValue[] values, double[] constants, Streams streams)
     {
         bool isDouble = loop.Compute == DType.Float64;
         var code = new LoopCode { Operands = OperandsOf(loop, pass, values, streams), Element = isDouble ? typeof(double) : typeof(float), HasVectors = loop.Over == Extent.Full || !pass.IsByRow };

@@ -14,13 +14,17 @@ namespace Flambeau.Compile.Emit;
 /// for (; i &lt; n; i += V)                          a vector by itself; the last reaches into the next row, which is written later
 /// the chains are joined by halving: chain j with chain j + C/2, then j + C/4, …
 /// </code>
-/// Where no next row is there to reach into, and in what all rows share, the rest of the row is worked on in padded copies.
+/// Where no next row is there to reach into, and in what all rows share, the rest of the row is worked on in padded copies. A loop that writes past the caches and may begin anywhere in a row begins where a line does; elements
+/// before the first such place and after the last are computed as parts of whole vectors inside the row, and they alone are written.
 /// A load that one operation uses is part of it; other values have a local, reused when it is free: the JIT gives up on methods with too many.
 /// </summary>
 internal sealed unsafe class LoopEmitter
 {
     /// <summary>Bytes of an operand's chains, or of its padded copy.</summary>
     public const int ChainBytes = ReductionOp.ChainBytes;
+
+    /// <summary>Elements of a row from which on its two ends cost little where its vectors begin with lines.</summary>
+    public const long LeastShifted = 256;
 
     const int Line = 64; // bytes that come from memory together
     const int LightBody = 6; // additions of a body that leaves room for chains in registers
@@ -37,6 +41,8 @@ internal sealed unsafe class LoopEmitter
     readonly LocalBuilder[] _restAt;    // of operands: where it would begin if its rest, or the copy of that, followed
     readonly LocalBuilder _i, _whole, _reach, _isInside; // elements that the body does; elements of whole vectors that cover the others; whether the row's rest is worked on in place
     readonly LocalBuilder _row, _pad, _j; // of a copy
+    readonly bool _shifts;              // begins where a line does
+    readonly LocalBuilder _count, _first, _isTail; // of an edge: elements that are written, the first one's lane, whether it is the row's end
     readonly Dictionary<LaneNode, LocalBuilder> _invariants = [];
     readonly Dictionary<LaneNode, LocalBuilder> _constants = []; // those that stay in registers
     readonly LocalBuilder[][] _chains;  // of operands: a local for each vector of chains
@@ -50,7 +56,7 @@ internal sealed unsafe class LoopEmitter
     readonly Dictionary<LaneNode, LocalBuilder[]> _held = [];
     int _part;          // its number in the unrolled body
     int _beside;        // how many go side by side
-    bool _isRest;
+    bool _isRest, _isEdge;
 
     /// <param name="code">The loop.</param>
     /// <param name="il">The function's code.</param>
@@ -66,6 +72,8 @@ internal sealed unsafe class LoopEmitter
         _restAt = Array.ConvertAll(code.Operands, _ => il.DeclareLocal(typeof(byte*)));
         (_i, _whole, _reach, _isInside) = (il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(bool)));
         (_row, _pad, _j) = (il.DeclareLocal(typeof(byte*)), il.DeclareLocal(typeof(byte*)), il.DeclareLocal(typeof(long)));
+        (_count, _first, _isTail) = (il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(long)), il.DeclareLocal(typeof(bool)));
+        _shifts = Array.Exists(code.Operands, o => o.Access == Access.Stream) && code.BeginsAnywhere;
         _chains = new LocalBuilder[code.Operands.Length][];
         foreach (var (_, node) in code.Writes.Concat(code.LastWrites)) Mark(node);
         foreach (var writes in (ReadOnlySpan<(int, LaneNode Node)[]>)[code.Writes, code.LastWrites]) MarkMasks(writes);
@@ -116,16 +124,17 @@ internal sealed unsafe class LoopEmitter
     public void Begin()
     {
         if (!_code.HasVectors) return;
+        if (!HasConstantsByRow) LoadConstants();
+        if (_shifts) return;
         MultipleOf(Step, 0, _whole);
         MultipleOf(_vector.Count, _vector.Count - 1, _reach);
         ForShared(fill: true);
-        if (!HasConstantsByRow) LoadConstants();
     }
 
     /// <summary>After the last.</summary>
     public void End()
     {
-        if (_code.HasVectors) ForShared(fill: false);
+        if (_code.HasVectors && !_shifts) ForShared(fill: false);
     }
 
     // (the row's elements + more) cut to a multiple of a power of two
@@ -144,7 +153,8 @@ internal sealed unsafe class LoopEmitter
     {
         if (HasConstantsByRow) LoadConstants();
         WriteInvariants();
-        if (_code.HasVectors) WriteVectors();
+        if (_shifts) WriteShifted();
+        else if (_code.HasVectors) WriteVectors();
         else foreach (var (operand, node) in _code.Writes) WriteNumber(operand, node);
     }
 
@@ -172,7 +182,7 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Stloc, _i);
         _il.Emit(OpCodes.Br, test);
         _il.MarkLabel(body);
-        foreach (var (next, size) in Fetches) Fetch(next, size);
+        Fetch(Step);
         WriteVectors(_code.Writes, _unroll);
         Advance(Step);
         _il.MarkLabel(test);
@@ -188,17 +198,20 @@ internal sealed unsafe class LoopEmitter
     }
 
     // the lines that the next row has where the loop stands
-    void Fetch(LocalBuilder next, int size)
+    void Fetch(int elements)
     {
-        for (int bytes = 0; bytes < Step * size; bytes += Line)
-        {
-            _il.Emit(OpCodes.Ldloc, next);
-            Elements(_i, size);
-            _il.Emit(OpCodes.Add);
-            _il.Emit(OpCodes.Ldc_I4, bytes);
-            _il.Emit(OpCodes.Add);
-            _il.Emit(OpCodes.Call, new Action<nint>(LaneMemory.Fetch).Method);
-        }
+        foreach (var (next, size) in Fetches)
+            for (int bytes = 0; bytes < elements * size; bytes += Line) Fetch(next, size, bytes);
+    }
+
+    void Fetch(LocalBuilder next, int size, int bytes)
+    {
+        _il.Emit(OpCodes.Ldloc, next);
+        Elements(_i, size);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldc_I4, bytes);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Call, new Action<nint>(LaneMemory.Fetch).Method);
     }
 
     void Advance(int elements)
@@ -355,6 +368,133 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Add);
     }
 
+    // ---- from line to line ----
+
+    void WriteShifted()
+    {
+        // elements before the result's first vector that begins a line, or the half of one
+        var stream = Array.Find(_code.Operands, o => o.Access == Access.Stream);
+        _il.Emit(OpCodes.Ldloc, _at[Array.IndexOf(_code.Operands, stream)]);
+        _il.Emit(OpCodes.Conv_U8);
+        _il.Emit(OpCodes.Neg);
+        _il.Emit(OpCodes.Ldc_I4, int.Log2(stream.Type.Size));
+        _il.Emit(OpCodes.Shr);
+        _il.Emit(OpCodes.Ldc_I8, _vector.Count - 1L);
+        _il.Emit(OpCodes.And);
+        _il.Emit(OpCodes.Stloc, _count);
+        _il.Emit(OpCodes.Ldloc, _count);
+        _il.Emit(OpCodes.Stloc, _i);
+        foreach (int k in With(Access.Stream)) FetchEnd(k);
+        WriteWhole(_unroll);
+        if (_unroll > 1) WriteWhole(1);
+        WriteEdges();
+    }
+
+    // The line that the next row ends in, if the one behind shares it: what is written there waits for the line, and all later writes for that one.
+    void FetchEnd(int k)
+    {
+        var whole = _il.DefineLabel();
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        _il.Emit(OpCodes.Ldarg_1);
+        _il.Emit(OpCodes.Ldc_I4, _code.Operands[k].Pointer * sizeof(long));
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldind_I8);
+        _il.Emit(OpCodes.Conv_I);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Ldc_I8, (long)_code.Operands[k].Type.Size);
+        _il.Emit(OpCodes.Mul);
+        _il.Emit(OpCodes.Conv_I);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Stloc, _row);
+        _il.Emit(OpCodes.Ldloc, _row);
+        _il.Emit(OpCodes.Conv_U8);
+        _il.Emit(OpCodes.Ldc_I8, Line - 1L);
+        _il.Emit(OpCodes.And);
+        _il.Emit(OpCodes.Brfalse, whole);
+        _il.Emit(OpCodes.Ldloc, _row);
+        _il.Emit(OpCodes.Call, new Action<nint>(LaneMemory.Fetch).Method);
+        _il.MarkLabel(whole);
+    }
+
+    // vectors side by side as long as they lie in the row
+    void WriteWhole(int count)
+    {
+        Label body = _il.DefineLabel(), test = _il.DefineLabel();
+        _il.Emit(OpCodes.Br, test);
+        _il.MarkLabel(body);
+        Fetch(count * _vector.Count);
+        WriteVectors(_code.Writes, count);
+        Advance(count * _vector.Count);
+        _il.MarkLabel(test);
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Ldarg_3);
+        _il.Emit(OpCodes.Ldc_I8, (long)count * _vector.Count);
+        _il.Emit(OpCodes.Sub);
+        _il.Emit(OpCodes.Ble, body);
+    }
+
+    // The row's first vector, of which the elements before the shift count, and its last, of which those after the body do. Both go to padded copies: a whole vector in the caches would be in the way of the line that goes past them.
+    void WriteEdges()
+    {
+        Label edge = _il.DefineLabel(), next = _il.DefineLabel(), end = _il.DefineLabel();
+        _il.Emit(OpCodes.Ldloc, _i);
+        _il.Emit(OpCodes.Stloc, _whole);
+        Set(_i, 0);
+        Set(_first, 0);
+        _il.Emit(OpCodes.Ldc_I4_0);
+        _il.Emit(OpCodes.Stloc, _isTail);
+        _il.MarkLabel(edge);
+        _il.Emit(OpCodes.Ldloc, _count);
+        _il.Emit(OpCodes.Brfalse, next);
+        _isEdge = true;
+        WriteVectors(_code.Writes, 1);
+        _isEdge = false;
+        foreach (int k in With(Access.Store, Access.Stream, Access.Column)) CopyEdge(k);
+        _il.MarkLabel(next);
+        _il.Emit(OpCodes.Ldloc, _isTail);
+        _il.Emit(OpCodes.Brtrue, end);
+        _il.Emit(OpCodes.Ldc_I4_1);
+        _il.Emit(OpCodes.Stloc, _isTail);
+        Difference(() => _il.Emit(OpCodes.Ldarg_3), () => _il.Emit(OpCodes.Ldloc, _whole), _count);
+        Difference(() => _il.Emit(OpCodes.Ldarg_3), () => _il.Emit(OpCodes.Ldc_I8, (long)_vector.Count), _i);
+        Difference(() => _il.Emit(OpCodes.Ldc_I8, (long)_vector.Count), () => _il.Emit(OpCodes.Ldloc, _count), _first);
+        _il.Emit(OpCodes.Br, edge);
+        _il.MarkLabel(end);
+    }
+
+    void Set(LocalBuilder local, long value)
+    {
+        _il.Emit(OpCodes.Ldc_I8, value);
+        _il.Emit(OpCodes.Stloc, local);
+    }
+
+    void Difference(Action x, Action y, LocalBuilder to)
+    {
+        x();
+        y();
+        _il.Emit(OpCodes.Sub);
+        _il.Emit(OpCodes.Stloc, to);
+    }
+
+    // those of the vector's elements that count
+    void CopyEdge(int k)
+    {
+        int size = _code.Operands[k].Type.Size;
+        _il.Emit(OpCodes.Ldloc, _at[k]);
+        Elements(_i, size);
+        _il.Emit(OpCodes.Add);
+        Elements(_first, size);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Stloc, _row);
+        Pad(k);
+        Elements(_first, size);
+        _il.Emit(OpCodes.Add);
+        _il.Emit(OpCodes.Stloc, _pad);
+        Set(_j, 0);
+        Elementwise(() => _il.Emit(OpCodes.Ldloc, _count), _pad, _row, size, repeat: false);
+    }
+
     // ---- what is left of a row ----
 
     void WriteRest()
@@ -363,6 +503,7 @@ internal sealed unsafe class LoopEmitter
         Choose();
         var vector = _il.DefineLabel();
         _il.MarkLabel(vector);
+        Fetch(_vector.Count);
         _isRest = true;
         WriteVectors(_code.LastWrites, 1);
         _isRest = false;
@@ -444,12 +585,19 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Ldc_I8, 0L);
         _il.Emit(OpCodes.Stloc, _j);
         var (from, to) = fill ? (_row, _pad) : (_pad, _row);
-        Elementwise(() => _il.Emit(OpCodes.Ldarg_3), from, to, size, repeat: false);
-        if (fill) Elementwise(() => _il.Emit(OpCodes.Ldloc, _reach), from, to, size, repeat: true);
+        Elementwise(() => Rest(() => _il.Emit(OpCodes.Ldarg_3)), from, to, size, repeat: false);
+        if (fill) Elementwise(() => Rest(() => _il.Emit(OpCodes.Ldloc, _reach)), from, to, size, repeat: true);
+
+        void Rest(Action end)
+        {
+            end();
+            _il.Emit(OpCodes.Ldloc, _whole);
+            _il.Emit(OpCodes.Sub);
+        }
     }
 
-    // for (; j < end - whole; j++) to[j] = from[repeat ? 0 : j]
-    void Elementwise(Action end, LocalBuilder from, LocalBuilder to, int size, bool repeat)
+    // for (; j < count; j++) to[j] = from[repeat ? 0 : j]
+    void Elementwise(Action count, LocalBuilder from, LocalBuilder to, int size, bool repeat)
     {
         Label body = _il.DefineLabel(), test = _il.DefineLabel();
         _il.Emit(OpCodes.Br, test);
@@ -478,9 +626,7 @@ internal sealed unsafe class LoopEmitter
         _il.Emit(OpCodes.Stloc, _j);
         _il.MarkLabel(test);
         _il.Emit(OpCodes.Ldloc, _j);
-        end();
-        _il.Emit(OpCodes.Ldloc, _whole);
-        _il.Emit(OpCodes.Sub);
+        count();
         _il.Emit(OpCodes.Blt, body);
     }
 
@@ -686,8 +832,9 @@ internal sealed unsafe class LoopEmitter
             return;
         }
         if (operand.Type.Size == 2) _vector.ToInteger();
-        Address(k);
-        bool streams = operand.Access == Access.Stream && !_isRest;
+        if (_isEdge) Pad(k);
+        else Address(k);
+        bool streams = operand.Access == Access.Stream && !_isRest && !_isEdge;
         switch (operand.Type.Size)
         {
             case 1: Call("StoreMask", _vector.Vector, typeof(byte*)); break;

@@ -54,7 +54,7 @@ internal readonly record struct Pointer(Target Target, int Number);
 /// </summary>
 internal sealed class Pass(Loop[] loops)
 {
-    EmittedPass? _emitted, _streaming;
+    readonly EmittedPass?[] _emitted = new EmittedPass?[3]; // by what streams
 
     public Loop[] Loops { get; } = loops;
 
@@ -64,9 +64,9 @@ internal sealed class Pass(Loop[] loops)
     /// <summary>Row by row along each; else the numbers of many rows are computed at once.</summary>
     public bool IsByRow { get; } = Array.Exists(loops, l => l.Over == Extent.Full);
 
-    /// <summary>The compiled form; one of its own writes what is <see cref="Loop.Last"/> past the caches.</summary>
-    public EmittedPass Emitted(bool streams, RowPlan plan, double[] constants) =>
-        streams && Array.Exists(Loops, l => l.Last.Length > 0) ? _streaming ??= new(this, plan.Values, constants, true) : _emitted ??= new(this, plan.Values, constants, false);
+    /// <summary>The compiled form; those of their own write what is <see cref="Loop.Last"/> past the caches.</summary>
+    public EmittedPass Emitted(Streams streams, RowPlan plan, double[] constants) =>
+        _emitted[(int)streams] ??= new(this, plan.Values, constants, streams);
 }
 
 /// <summary>How a block of rows goes through a program: instructions by themselves, and passes.</summary>

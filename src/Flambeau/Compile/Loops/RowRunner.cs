@@ -124,7 +124,7 @@ internal static unsafe class RowRunner
         };
         job.Constants = job.Shared + program.SharedColumns * program.ColumnBytes;
         job.RunRows = job.RunLength();
-        job.Streams = job.SuitsStreams();
+        job.Streams = job.SuitStreams();
         FillConstants(program, job.Constants);
         for (int i = 0; i < program.Draws; i++) Philox.Schedule(job.DrawOf(i), (uint*)job.ScheduleOf(i));
         job.Whole(program.Before);
@@ -156,8 +156,8 @@ internal static unsafe class RowRunner
         public long* Steps;
         /// <summary>True if the last part is the first.</summary>
         public bool LastFirst;
-        /// <summary>True if results go past the caches.</summary>
-        public bool Streams;
+        /// <summary>Which results go past the caches.</summary>
+        public Streams Streams;
         /// <summary>Blocks end at multiples of so many rows: between them each operand's rows are equally far apart.</summary>
         public long RunRows;
 
@@ -183,19 +183,35 @@ internal static unsafe class RowRunner
             return long.MaxValue;
         }
 
-        /// <summary>True if the results are more than caches hold, and their rows begin where such stores may.</summary>
-        public readonly bool SuitsStreams()
+        /// <summary>Which, if the results are more than caches hold: all whose rows begin with a line; else, of rows that are long enough for what their ends cost, those whose lines begin at the same elements.</summary>
+        public readonly Streams SuitStreams()
         {
             int axes = Program.RowSizes.Length;
-            long bytes = 0, places = 0;
+            long bytes = 0, places = 0, first = 0, apart = 0; // elements by which the results' lines do not begin together
+            long* others = null;
             foreach (var value in Program.Values)
             {
                 if (value is not { Extent: Extent.Full, Place: Place.Output }) continue;
-                bytes += Program.Rows * Program.Columns * value.Type.Size;
-                places |= (long)Outputs[value.Index];
-                for (int axis = 0; axis < axes; axis++) places |= Steps[(InputCount + value.Index) * axes + axis] * value.Type.Size;
+                long size = value.Type.Size, start = (long)Outputs[value.Index];
+                bytes += Program.Rows * Program.Columns * size;
+                if (value.Type == DType.Bool) continue;
+                long* steps = Steps + (InputCount + value.Index) * axes;
+                if (others is null)
+                {
+                    others = steps;
+                    first = start / size;
+                }
+                places |= start;
+                apart |= start / size - first;
+                for (int axis = 0; axis < axes; axis++)
+                {
+                    places |= steps[axis] * size;
+                    apart |= steps[axis] - others[axis];
+                }
             }
-            return places % LaneMemory.StreamBytes == 0 && Streaming.Suits(bytes);
+            if (others is null || Program.Columns < RowProgram.MostLanes || !Streaming.Suits(bytes)) return Streams.None;
+            if (places % LaneMemory.StreamBytes == 0) return Streams.All;
+            return apart % RowProgram.MostLanes == 0 && Program.Columns >= LoopEmitter.LeastShifted ? Streams.Shifted : Streams.None;
         }
 
         // one step further along the axis outside of this one is as far as the whole of this one
@@ -289,7 +305,7 @@ internal static unsafe class RowRunner
                     pointer += pass.Pointers.Length + 1;
                 }
             }
-            if (Streams) Streaming.End();
+            if (Streams != Streams.None) Streaming.End();
         }
 
         static long Aligned(long bytes) => (bytes + 63) / 64 * 64;

@@ -25,7 +25,7 @@ internal static unsafe partial class ElementwiseLoop
         bool together = AreTogether(plan, y, x);
         var way = isPlain && !isTurned && (plan.Row >= RowMinimum || together && plan.RowsAtOnce * plan.Row >= Least) ? Way.LoopRows
             : isPlain && isTurned && CutsInBlocks(ref plan) ? Way.LoopBlocks : Way.Tiles;
-        bool streams = way != Way.Tiles && !isInPlace && IsStream(plan, y);
+        bool streams = way != Way.Tiles && !isInPlace && IsStream(plan, y, way);
         // in first-level cache and without a conversion, kernels of light bodies are as fast
         if (!(isNarrow || streams || way == Way.LoopBlocks || way == Way.LoopRows && plan.Rank > 1 || plan.Loops!.AlwaysGain)) return;
         Span<LoopOperand> operands = stackalloc LoopOperand[n + 1];
@@ -50,9 +50,13 @@ internal static unsafe partial class ElementwiseLoop
         return true;
     }
 
-    // rows begin where such stores may
-    static bool IsStream(in Plan plan, Tensor y) => y.IsContiguous && y.DType != DType.Bool
-        && ((nint)plan.Y | (plan.Rank < 2 ? 0 : plan.Row * plan.ResultSize)) % LaneMemory.StreamBytes == 0 && Streaming.Suits(plan.Count * plan.ResultSize);
+    // The result begins with a line, and so does each part of it: where parts cut a row, a piece shorter than a vector has the rest of the row beside it.
+    static bool IsStream(in Plan plan, Tensor y, Way way)
+    {
+        if (!y.IsContiguous || y.DType == DType.Bool || (nint)plan.Y % LaneMemory.StreamBytes != 0 || !Streaming.Suits(plan.Count * plan.ResultSize)) return false;
+        if (plan.Rank < 2) return plan.Count >= RowProgram.MostLanes;
+        return plan.Row * plan.ResultSize % LaneMemory.StreamBytes == 0 || way == Way.LoopRows && plan.Row >= LoopEmitter.LeastShifted;
+    }
 
     static Access AccessOf(in Plan plan, Way way, in Walk walk)
     {
