@@ -44,17 +44,19 @@ namespace Flambeau
                 if (n == 1) throw Errors.Make("BatchNorm", "needs more than one value a channel to train: the variance of one is 0", ("x", x));
                 int[] others = [0, .. Enumerable.Range(2, x.Rank - 2)];
                 int rank = x.Rank;
+                bool byPlanes = x.Shape[0] > 0 && n / x.Shape[0] >= LeastPlaces;
+                var near = !byPlanes && x.Shape[0] >= LeastSamples ? Near(x, others) : null;
                 var y = Composite.Apply("BatchNorm", t =>
                 {
                     var wide = Wide(t[0]);
-                    var (mean, variance) = n / t[0].Shape[0] >= LeastPlaces ? OfPlanes(wide, others[1..]) : OfAll(wide, others);
+                    var (mean, variance) = byPlanes ? OfPlanes(wide, others[1..]) : near is null ? OfAll(wide, others) : OfApart(wide, t[^1], others);
                     Composite.Beside(mean);
                     Composite.Beside(variance);
                     var y = (wide - mean) * (variance + eps).Rsqrt();
                     if (scaled) y *= Channels(t[1], rank);
-                    if (shifted) y += Channels(t[^1], rank);
+                    if (shifted) y += Channels(t[scaled ? 2 : 1], rank);
                     return y.To(t[0].DType);
-                }, (eps, scaled, shifted), Present(x, weight, bias), out var statistics);
+                }, (eps, scaled, shifted), Present(x, weight, bias, near), out var statistics);
                 if (runningMean is null || x.Numel == 0) return y;
                 using var _ = Autograd.NoGrad();
                 Move(runningMean, statistics[0].Reshape(-1), momentum);
@@ -63,13 +65,29 @@ namespace Flambeau
             }
         }
 
-        const long LeastPlaces = 16;
+        const long LeastPlaces = 16, LeastSamples = 256;
 
         static (Tensor Mean, Tensor Variance) OfAll(Tensor x, int[] dims)
         {
             var mean = x.Mean(dims, keepDim: true);
             var centred = x - mean;
             return (mean, (centred * centred).Mean(dims, keepDim: true));
+        }
+
+        // Some number near the mean: that of every so many samples. A sample counts for its own part of the variance, so (mean − near)² ≤ n/k · var for k of n samples.
+        static Tensor Near(Tensor x, int[] dims)
+        {
+            using var _ = Autograd.NoGrad();
+            long n = x.Shape[0], k = Math.Max(LeastSamples / 4, n / 512);
+            return Wide(x.Slice(0, 0, n, n / k)).Mean(dims, keepDim: true);
+        }
+
+        // One pass finds both (Chan, Golub, LeVeque 1983, shifted data): the variance loses to cancellation what (mean − near)² is in it. Neither depends on what number it is, so that has no derivative.
+        static (Tensor Mean, Tensor Variance) OfApart(Tensor x, Tensor near, int[] dims)
+        {
+            var apart = x - near;
+            var mean = apart.Mean(dims, keepDim: true);
+            return (near + mean, (apart * apart).Mean(dims, keepDim: true) - mean * mean);
         }
 
         // Each sample's own, which one pass finds, and of those the mean and the spread (Chan, Golub, LeVeque 1979): var = mean over samples of (variance there + (mean there − mean)²).
