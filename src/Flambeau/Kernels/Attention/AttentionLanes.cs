@@ -67,6 +67,81 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         return !S.None(m > before);
     }
 
+    /// <summary>
+    /// The same for bfloat16. A score in exponents is score · <paramref name="factor"/> + bias; weights are added up in float32, dropped where uniform numbers say so, rounded
+    /// (to nearest, ties away from zero) and left in pairs of keys, the even one in the lower half, in every other row's place. After an odd number of keys comes a zero.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static bool WeightPairs(int n, T* scores, nint pitch, double factor, T* bias, T* uniform, double p, T* largest, T* sum, T* scale)
+    {
+        S f = S.Constant(factor), before = S.Load(largest), m = Larger(LargestOf(n, scores, pitch, f, bias), before), below = -m, total = S.Constant(0);
+        S threshold = S.Constant((float)p), kept = S.Constant(1 / (1 - p)), zero = S.Constant(0);
+        T* to = scores;
+        for (int j = 0; j < n; j += 2, scores += 2 * pitch, to += pitch)
+        {
+            S even = Power(S.FusedMultiplyAdd(S.Load(scores), f, bias is null ? below : S.Load(bias) - m)), odd = zero;
+            total = total + even;
+            if (j + 1 < n)
+            {
+                odd = Power(S.FusedMultiplyAdd(S.Load(scores + pitch), f, bias is null ? below : S.Load(bias + pitch) - m));
+                total = total + odd;
+            }
+            if (uniform is not null)
+            {
+                even = S.Select(S.Load(uniform) < threshold, zero, even * kept);
+                if (j + 1 < n) odd = S.Select(S.Load(uniform + pitch) < threshold, zero, odd * kept);
+                uniform += 2 * pitch;
+            }
+            if (bias is not null) bias += 2 * pitch;
+            S.Store(Paired(even, odd), to);
+        }
+        S shrink = S.Exp2(before - m);
+        S.Store(m, largest);
+        S.Store(S.FusedMultiplyAdd(S.Load(sum), shrink, total), sum);
+        S.Store(shrink, scale);
+        return !S.None(m > before);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S LargestOf(int n, T* scores, nint pitch, S factor, T* bias)
+    {
+        S none = S.Constant(double.NegativeInfinity), m0 = none, m1 = none, m2 = none, m3 = none;
+        int j = 0;
+        if (bias is not null)
+        {
+            for (; j < n; j++, scores += pitch, bias += pitch) m0 = Larger(S.FusedMultiplyAdd(S.Load(scores), factor, S.Load(bias)), m0);
+            return m0;
+        }
+        for (; j + 4 <= n; j += 4, scores += 4 * pitch)
+        {
+            m0 = Larger(S.Load(scores), m0);
+            m1 = Larger(S.Load(scores + pitch), m1);
+            m2 = Larger(S.Load(scores + 2 * pitch), m2);
+            m3 = Larger(S.Load(scores + 3 * pitch), m3);
+        }
+        for (; j < n; j++, scores += pitch) m0 = Larger(S.Load(scores), m0);
+        return Larger(Larger(m0, m1), Larger(m2, m3)) * factor;
+    }
+
+    /// <summary>2ˣ to 2⁻¹⁸, for weights that are rounded to 2⁻⁹: x = n + r, n = ⌊x⌋, 2ʳ = 1 + r q(r), exact at whole numbers and 0 below −200. The largest relative error of q is as small as can be (Remez).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S Power(S x)
+    {
+        x = S.Bound(x, S.Constant(-200), S.Constant(double.PositiveInfinity));
+        S r = x - S.Floor(x), q = S.FusedMultiplyAdd(r, S.Constant(0.013426683843135834), S.Constant(0.052242472767829895));
+        q = S.FusedMultiplyAdd(q, r, S.Constant(0.241280198097229));
+        q = S.FusedMultiplyAdd(q, r, S.Constant(0.6930448412895203));
+        return S.ScaleByFloor(S.FusedMultiplyAdd(q, r, S.Constant(1)), x);
+    }
+
+    /// <summary>Two numbers rounded to their upper halves, to nearest, ties away from zero, the first one into the lower half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S Paired(S even, S odd)
+    {
+        S half = S.FromBits(0x8000), upper = S.FromBits(unchecked((int)0xFFFF0000));
+        return S.Or(S.ShiftRightBits(S.AddBits(even, half), 16), S.And(S.AddBits(odd, half), upper));
+    }
+
     /// <summary>x[row] ·= factor, lane by lane; <paramref name="vectors"/> vectors of <paramref name="rows"/> rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ScaleLanes(int rows, int vectors, T* x, nint pitch, T* factor)
@@ -134,6 +209,19 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
                 S b = S.Load(bias + q), exponent = b * log2E;
                 exponent = S.Select(S.Equal(b, hidden), hidden, S.Select(exponent < lowest, lowest, exponent));
                 S.Store(S.Load(scores + q) + exponent, scores + q);
+            }
+    }
+
+    /// <summary>The same without the scores: bias becomes bias · log₂ e.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Exponents(int rows, int vectors, T* bias, nint pitch)
+    {
+        S hidden = S.Constant(double.NegativeInfinity), lowest = S.Constant(Lowest), log2E = S.Constant(1 / Math.Log(2));
+        for (int r = 0; r < rows; r++, bias += pitch)
+            for (int q = 0; q < vectors * S.Count; q += S.Count)
+            {
+                S b = S.Load(bias + q), exponent = b * log2E;
+                S.Store(S.Select(S.Equal(b, hidden), hidden, S.Select(exponent < lowest, lowest, exponent)), bias + q);
             }
     }
 
