@@ -87,7 +87,8 @@ internal static unsafe class Attention
 
     public static void Forward<E, T>(ref AttentionOf<E, T> x) where E : unmanaged where T : unmanaged => Run<ForwardPass, E, T>(ref x);
 
-    public static void Backward<T>(ref AttentionOf<T, T> x) where T : unmanaged => Run<BackwardPass, T, T>(ref x);
+    /// <summary>Of elements of the type computed in, or of bfloat16.</summary>
+    public static void Backward<E, T>(ref AttentionOf<E, T> x) where E : unmanaged where T : unmanaged => Run<BackwardPass, E, T>(ref x);
 
     interface IPass
     {
@@ -101,7 +102,18 @@ internal static unsafe class Attention
 
     struct BackwardPass : IPass
     {
-        public static void Run<M, E, T, V, S>(in AttentionOf<E, T> x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S> => AttentionBackward<M, T, V, S>.Run(As<E, T, T, T>(x));
+        public static void Run<M, E, T, V, S>(in AttentionOf<E, T> x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S>
+        {
+            if (typeof(E) == typeof(T)) AttentionBackward<M, T, V, S>.Run(As<E, T, T, T>(x));
+            else PairsOf<V, S>(As<E, T, BFloat16, float>(x));
+        }
+
+        static void PairsOf<V, S>(in AttentionOf<BFloat16, float> x) where V : struct where S : ILanes<S>
+        {
+            if (typeof(V) == typeof(Vector512<float>)) AttentionBackwardPairs<Pairs512, Vector512<float>, S>.Run(x);
+            else if (typeof(V) == typeof(Vector256<float>)) AttentionBackwardPairs<Pairs256, Vector256<float>, S>.Run(x);
+            else AttentionBackwardPairs<Pairs128, Vector128<float>, S>.Run(x);
+        }
     }
 
     static void Run<TPass, E, T>(ref AttentionOf<E, T> x) where TPass : IPass where E : unmanaged where T : unmanaged

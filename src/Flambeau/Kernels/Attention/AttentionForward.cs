@@ -106,9 +106,12 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
 
     static void Pack(in AttentionOf<E, T> x, in Memory memory, long item, long block)
     {
-        long j = block * Attention.KeyBlock, n = Math.Min(Attention.KeyBlock, x.Keys - j);
+        long j = block * Attention.KeyBlock, n = Math.Min(Attention.KeyBlock, x.Keys - j), next = Math.Min(x.Keys, j + n + Attention.KeyBlock);
         E* keys = x.K.Of(x.Sizes, item, 0), values = x.V.Of(x.Sizes, item, 0);
-        x.V.Prefetch(values, j, j + n, x.ValueSize);
+        // what the next tiles read comes while this one is computed
+        x.K.Prefetch(keys, j + n, next, x.Size);
+        x.V.Prefetch(values, j + n, next, x.ValueSize);
+        if (!IsNarrow) x.V.Prefetch(values, j, j + n, x.ValueSize);
         Packing.Pack<M, E, T, V>(keys + j * x.K.Row, x.K.Row, x.K.Column, n, x.Size, memory.Keys + block * KeysPitch(x), M.Rows);
         if (IsNarrow) Packing.Pack<M, E, T, V>(values + j * x.V.Row, x.V.Column, x.V.Row, x.ValueSize, n, memory.Values + block * ValuesPitch(x), M.Rows);
     }

@@ -7,7 +7,7 @@ using Flambeau.Transforms;
 namespace Flambeau.Ops;
 
 /// <summary>
-/// Attention by <see cref="Attention"/>'s kernels: memory linear in the number of tokens, forward and backward. Operands q, k, v and perhaps a mask that is held fixed. Half precision computes in float32.
+/// Attention by <see cref="Attention"/>'s kernels: memory linear in the number of tokens, forward and backward. Operands q, k, v and perhaps a mask that is held fixed. Half precision computes in float32, bfloat16 in pairs; float16's gradients from widened copies.
 /// </summary>
 internal sealed class AttentionKernel(bool isCausal, double scale, double dropout) : ICompositeKernel
 {
@@ -58,7 +58,9 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
 
     public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Draw first, Tensor g)
     {
-        var gradients = x[0].DType == DType.Float64 ? Backward<double>(x, y!, statistics[0], first, g) : Backward<float>(x, y!, statistics[0], first, g);
+        var type = x[0].DType;
+        var gradients = type == DType.Float64 ? Backward<double, double>(x, y!, statistics[0], first, g)
+            : type == DType.BFloat16 ? Backward<BFloat16, float>(x, y!, statistics[0], first, g) : Backward<float, float>(x, y!, statistics[0], first, g);
         for (int i = 0; i < gradients.Length; i++)
             if (node.Needs(i)) node.Give(i, gradients[i].To(x[i].DType));
     }
@@ -95,29 +97,29 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         return sums is null ? [y] : [y, sums];
     }
 
-    unsafe Tensor[] Backward<T>(Tensor[] x, Tensor y, Tensor sums, Draw first, Tensor g) where T : unmanaged
+    unsafe Tensor[] Backward<E, T>(Tensor[] x, Tensor y, Tensor sums, Draw first, Tensor g) where E : unmanaged where T : unmanaged
     {
-        var compute = DTypes.Of<T>();
-        Tensor q = Wide(x[0], compute), k = Wide(x[1], compute), v = Wide(x[2], compute), o = Wide(y, compute), gO = Wide(g, compute);
+        DType compute = DTypes.Of<T>(), element = DTypes.Of<E>();
+        Tensor q = Wide(x[0], element), k = Wide(x[1], element), v = Wide(x[2], element), o = Wide(y, element), gO = Wide(g, element);
         Tensor gQ = Laid(q.Shape, q), gK = Laid(k.Shape, k), gV = Laid(v.Shape, v);
         var mask = x.Length > 3 ? Mask(x[3], Sized(q.Shape, k.Shape[^2]), compute) : null;
         fixed (byte* atQ = q.Store!, atK = k.Store!, atV = v.Store!, atO = o.Store!, atMask = (mask ?? q).Store!, atSums = sums.Store!)
         fixed (byte* atGO = gO.Store!, atGQ = gQ.Store!, atGK = gK.Store!, atGV = gV.Store!)
         {
-            var task = Task<T, T>(q, (T*)atQ, k, (T*)atK, v, (T*)atV, o, (T*)atO, mask, atMask);
+            var task = Task<E, T>(q, (E*)atQ, k, (E*)atK, v, (E*)atV, o, (E*)atO, mask, atMask);
             task.LogSum = (T*)atSums + sums.Offset;
             (task.Dropout, task.Draw) = (dropout, first);
-            task.GradO = OfQueries(gO, (T*)atGO, task.Groups);
-            task.GradQ = OfQueries(gQ, (T*)atGQ, task.Groups);
-            task.GradK = OfKeys(gK, (T*)atGK);
-            task.GradV = OfKeys(gV, (T*)atGV);
+            task.GradO = OfQueries(gO, (E*)atGO, task.Groups);
+            task.GradQ = OfQueries(gQ, (E*)atGQ, task.Groups);
+            task.GradK = OfKeys(gK, (E*)atGK);
+            task.GradV = OfKeys(gV, (E*)atGV);
             Attention.Backward(ref task);
-            Spend(task, 2.5, compute, [.. x, y, g, gQ, gK, gV]);
+            Spend(task, 2.5, element, [.. x, y, g, gQ, gK, gV]);
         }
         return [gQ, gK, gV];
     }
 
-    static Tensor Wide(Tensor x, DType compute) => x.DType == compute ? x : x.Packed(compute);
+    static Tensor Wide(Tensor x, DType type) => x.DType == type ? x : x.Packed(type);
 
     static Shape Sized(Shape like, long last) => Shape.Of([.. like.Sizes.AsSpan(0, like.Rank - 1), last]);
 
