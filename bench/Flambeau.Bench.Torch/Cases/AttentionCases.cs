@@ -4,10 +4,10 @@ using static TorchSharp.torch;
 
 namespace Flambeau.Bench.Torch.Cases;
 
-/// <summary>PyTorch's scaled dot-product attention, <c>batch</c> × <c>heads</c> × <c>tokens</c> × <c>size</c>, with its gradients if <c>backward</c> is true. Heads that share keys get copies of them, as its kernel wants.</summary>
+/// <summary>PyTorch's scaled dot-product attention, <c>batch</c> × <c>heads</c> × <c>tokens</c> × <c>size</c>, with its gradients if <c>backward</c> is true. Heads that share keys get copies of them, as its kernel wants. And one query against <c>tokens</c> keys.</summary>
 internal static class AttentionCases
 {
-    public static IEnumerable<KeyValuePair<string, Func<Request, JsonObject>>> All => [new("attention", Attention)];
+    public static IEnumerable<KeyValuePair<string, Func<Request, JsonObject>>> All => [new("attention", Attention), new("attention.one", OneQuery)];
 
     private static JsonObject Attention(Request r)
     {
@@ -19,13 +19,25 @@ internal static class AttentionCases
         return r.Time(() =>
         {
             using var scope = NewDisposeScope();
-            Tensor Whole(Tensor x) => heads == shared ? x : x.repeat_interleave(heads / shared, 1);
-            var y = nn.functional.scaled_dot_product_attention(q, Whole(k), Whole(v), mask, 0, causal);
+            var y = nn.functional.scaled_dot_product_attention(q, Whole(k, heads), Whole(v, heads), mask, 0, causal);
             if (!backward) return;
             y.backward([g]);
             foreach (var leaf in new[] { q, k, v }) leaf.grad = null;
         });
     }
+
+    private static JsonObject OneQuery(Request r)
+    {
+        var (batch, heads, shared, tokens, size) = (r.Integer("batch", 4), r.Integer("heads", 12), r.Integer("shared", 12), r.Integer("tokens", 4096), r.Integer("size", 64));
+        var (q, k, v) = (randn([batch, heads, 1, size], dtype: r.DType), randn([batch, shared, tokens, size], dtype: r.DType), randn([batch, shared, tokens, size], dtype: r.DType));
+        return r.Time(() =>
+        {
+            using var scope = NewDisposeScope();
+            _ = nn.functional.scaled_dot_product_attention(q, Whole(k, heads), Whole(v, heads));
+        });
+    }
+
+    private static Tensor Whole(Tensor x, long heads) => heads == x.shape[1] ? x : x.repeat_interleave(heads / x.shape[1], 1);
 
     private static Tensor Leaf(Tensor x, bool requiresGrad) => requiresGrad ? x.requires_grad_() : x;
 }

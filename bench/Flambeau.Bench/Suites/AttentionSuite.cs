@@ -1,6 +1,9 @@
 namespace Flambeau.Bench.Suites;
 
-/// <summary>Scaled dot-product attention, forward and with its gradients, in multiplications and additions that a causal mask leaves (two products forward, five backward); heads lie as a projection of all heads leaves them.</summary>
+/// <summary>
+/// Scaled dot-product attention, forward and with its gradients, in multiplications and additions that a causal mask leaves (two products forward, five backward); heads lie as a projection of all heads leaves them.
+/// And one query against a long cache of keys and values, in bytes of the cache, against how fast memory is read.
+/// </summary>
 internal sealed class AttentionSuite : ISuite
 {
     public string Name => "attention";
@@ -14,17 +17,34 @@ internal sealed class AttentionSuite : ISuite
         new("all 4x12x1024x64", 4, 12, 12, 1024, 64, Causal: false), new("added mask 4x12x1024x64", 4, 12, 12, 1024, 64, Causal: false, Mask: true),
     ];
 
-    public IEnumerable<Case> Cases(Options options) => from sizes in s_sizes from backward in (bool[])[false, true] select Attention(options, sizes, backward);
+    private static readonly Sizes[] s_caches =
+    [
+        new("one query 4x12x4096x64", 4, 12, 12, 4096, 64, Causal: false), new("one query 1x12x32768x64", 1, 12, 12, 32768, 64, Causal: false), new("one query, 4 groups 4x32x4096x128", 4, 32, 8, 4096, 128, Causal: false),
+    ];
 
-    private static Case Attention(Options options, Sizes s, bool backward) => new($"{s.Name}{(backward ? " + backward" : "")}", Unit.GigaflopsPerSecond)
+    public IEnumerable<Case> Cases(Options options)
     {
+        foreach (var dtype in (DType[])[DType.Float32, DType.BFloat16])
+        {
+            foreach (var sizes in s_sizes)
+            {
+                yield return Attention(options, dtype, sizes, backward: false);
+                yield return Attention(options, dtype, sizes, backward: true);
+            }
+            foreach (var sizes in s_caches) yield return OneQuery(options, dtype, sizes);
+        }
+    }
+
+    private static Case Attention(Options options, DType dtype, Sizes s, bool backward) => new($"{s.Name}{(backward ? " + backward" : "")}", Unit.GigaflopsPerSecond)
+    {
+        DType = dtype.Name,
         Work = (backward ? 7.0 : 2.0) * 2 * s.Batch * s.Heads * s.Tokens * s.Tokens * s.Size / (s.Causal ? 2 : 1),
-        Limit = () => Limits.FmaFloat32(options.Threads),
+        Limit = () => dtype == DType.BFloat16 ? Limits.DotBFloat16(options.Threads) : Limits.FmaFloat32(options.Threads),
         Ours = Case.Timed(() =>
         {
-            Tensor Operand(long heads) => Tensor.RandN([s.Batch, s.Tokens, heads, s.Size]).Transpose(1, 2);
+            Tensor Operand(long heads) => Tensor.RandN([s.Batch, s.Tokens, heads, s.Size], dtype).Transpose(1, 2);
             Tensor q = Leaf(Operand(s.Heads), backward), k = Leaf(Operand(s.Shared), backward), v = Leaf(Operand(s.Shared), backward), g = Operand(s.Heads);
-            var mask = s.Mask ? Tensor.RandN([s.Tokens, s.Tokens]) : null;
+            var mask = s.Mask ? Tensor.RandN([s.Tokens, s.Tokens], dtype) : null;
             return () =>
             {
                 using var y = q.ScaledDotProductAttention(k, v, mask, isCausal: s.Causal);
@@ -35,6 +55,23 @@ internal sealed class AttentionSuite : ISuite
         }),
         Peer = Case.Torch("attention", new { batch = s.Batch, heads = s.Heads, shared = s.Shared, tokens = s.Tokens, size = s.Size, causal = s.Causal, mask = s.Mask, backward }),
     };
+
+    private static Case OneQuery(Options options, DType dtype, Sizes s)
+    {
+        double bytes = 2.0 * s.Batch * s.Shared * s.Tokens * s.Size * dtype.Size;
+        return new(s.Name, Unit.GigabytesPerSecond)
+        {
+            DType = dtype.Name,
+            Work = bytes,
+            Limit = () => Limits.ReadBandwidth(options.Threads, (long)bytes),
+            Ours = Case.Timed(() =>
+            {
+                Tensor q = Tensor.RandN([s.Batch, s.Heads, 1, s.Size], dtype), k = Tensor.RandN([s.Batch, s.Shared, s.Tokens, s.Size], dtype), v = Tensor.RandN([s.Batch, s.Shared, s.Tokens, s.Size], dtype);
+                return () => q.ScaledDotProductAttention(k, v).Dispose();
+            }),
+            Peer = Case.Torch("attention.one", new { batch = s.Batch, heads = s.Heads, shared = s.Shared, tokens = s.Tokens, size = s.Size }),
+        };
+    }
 
     private static Tensor Leaf(Tensor x, bool requiresGrad) => requiresGrad ? x.RequiresGrad_() : x;
 }

@@ -50,6 +50,10 @@ public interface ILanes<S> : IReal<S>, IInteger<S> where S : ILanes<S>
     static abstract S Bound(S x, S min, S max);
     /// <summary>x, or max where x is above it; NaN passes. The bound is no zero.</summary>
     static virtual S AtMost(S x, S max) => S.Bound(x, S.Constant(double.NegativeInfinity), max);
+    /// <summary>x, or min where x is below it; NaN in x passes. The bound is no zero.</summary>
+    static virtual S AtLeast(S x, S min) => S.Bound(x, min, S.Constant(double.PositiveInfinity));
+    /// <summary>x − ⌊x⌋; x is finite or NaN.</summary>
+    static virtual S Fraction(S x) => x - S.Floor(x);
     /// <summary>True if the mask holds in no lane: a rare path may be skipped.</summary>
     static abstract bool None(S mask);
 }

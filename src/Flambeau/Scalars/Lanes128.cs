@@ -125,6 +125,18 @@ public readonly struct Lanes128<T>(Vector128<T> v) : ILanes<Lanes128<T>>, IWords
         return Select(x > max, max, x);
     }
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> AtLeast(Lanes128<T> x, Lanes128<T> min)
+    {
+        if (typeof(T) == typeof(float) && Sse.IsSupported) return new(Sse.Max(min.V.AsSingle(), x.V.AsSingle()).As<float, T>());
+        if (typeof(T) == typeof(double) && Sse2.IsSupported) return new(Sse2.Max(min.V.AsDouble(), x.V.AsDouble()).As<double, T>());
+        return Select(x < min, min, x);
+    }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> Fraction(Lanes128<T> x) =>
+        typeof(T) == typeof(float) && Avx512DQ.VL.IsSupported ? new(Avx512DQ.VL.Reduce(x.V.AsSingle(), 1).As<float, T>()) : x - Floor(x);
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static bool None(Lanes128<T> mask) => Vector128.EqualsAll(mask.V.AsInt64(), Vector128<long>.Zero);
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes128<T> Min(Lanes128<T> x, Lanes128<T> y) => new(Vector128.Min(x.V, y.V));

@@ -126,6 +126,18 @@ public readonly struct Lanes256<T>(Vector256<T> v) : ILanes<Lanes256<T>>, IWords
         return Select(x > max, max, x);
     }
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256<T> AtLeast(Lanes256<T> x, Lanes256<T> min)
+    {
+        if (typeof(T) == typeof(float) && Avx.IsSupported) return new(Avx.Max(min.V.AsSingle(), x.V.AsSingle()).As<float, T>());
+        if (typeof(T) == typeof(double) && Avx.IsSupported) return new(Avx.Max(min.V.AsDouble(), x.V.AsDouble()).As<double, T>());
+        return Select(x < min, min, x);
+    }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256<T> Fraction(Lanes256<T> x) =>
+        typeof(T) == typeof(float) && Avx512DQ.VL.IsSupported ? new(Avx512DQ.VL.Reduce(x.V.AsSingle(), 1).As<float, T>()) : x - Floor(x);
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static bool None(Lanes256<T> mask) => Vector256.EqualsAll(mask.V.AsInt64(), Vector256<long>.Zero);
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes256<T> Min(Lanes256<T> x, Lanes256<T> y) => new(Vector256.Min(x.V, y.V));

@@ -124,6 +124,18 @@ public readonly struct Lanes512<T>(Vector512<T> v) : ILanes<Lanes512<T>>, IWords
         return Select(x > max, max, x);
     }
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512<T> AtLeast(Lanes512<T> x, Lanes512<T> min)
+    {
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported) return new(Avx512F.Max(min.V.AsSingle(), x.V.AsSingle()).As<float, T>());
+        if (typeof(T) == typeof(double) && Avx512F.IsSupported) return new(Avx512F.Max(min.V.AsDouble(), x.V.AsDouble()).As<double, T>());
+        return Select(x < min, min, x);
+    }
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512<T> Fraction(Lanes512<T> x) =>
+        typeof(T) == typeof(float) && Avx512DQ.IsSupported ? new(Avx512DQ.Reduce(x.V.AsSingle(), 1).As<float, T>()) : x - Floor(x);
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static bool None(Lanes512<T> mask) => Vector512.EqualsAll(mask.V.AsInt64(), Vector512<long>.Zero);
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lanes512<T> Min(Lanes512<T> x, Lanes512<T> y) => new(Vector512.Min(x.V, y.V));

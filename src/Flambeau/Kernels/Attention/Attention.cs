@@ -32,12 +32,13 @@ internal unsafe struct Heads<T> where T : unmanaged
 }
 
 /// <summary>
-/// softmax(Q Kᵀ · scale + bias) V and its gradients, without the weights ever being whole: float32 and float64. The law: keys come in blocks of <see cref="Attention.KeyBlock"/> anchored at 0; a block's scores are products of
+/// softmax(Q Kᵀ · scale + bias) V and its gradients, without the weights ever being whole, of elements <typeparamref name="E"/> computed in <typeparamref name="T"/>. The law: keys come in blocks of <see cref="Attention.KeyBlock"/> anchored at 0; a block's scores are products of
 /// <see cref="Gemm"/>'s law; its weights are 2^(score − the largest so far), summed in the order of the keys; what came before is scaled by 2^(old − new largest), and the block's chain of V's rows is added to it. Hidden keys have weight 0.
+/// bfloat16 keeps scores, sums and results in float32 and rounds the weights that meet V, by <see cref="AttentionLanes{T, S}.WeightPairs"/>.
 /// So a query's result depends on the query and the keys that it sees alone: the same bits for any width of vectors, threads, neighbours, and whether the keys came all at once or in pieces.
 /// Online softmax after Milakov and Gimelshein 2018; blocks and the backward pass after Dao et al. 2022 (FlashAttention) and Rabe and Staats 2021.
 /// </summary>
-internal unsafe struct AttentionOf<T> where T : unmanaged
+internal unsafe struct AttentionOf<E, T> where E : unmanaged where T : unmanaged
 {
     /// <summary>The sizes of the items' indices.</summary>
     public long[] Sizes;
@@ -49,7 +50,7 @@ internal unsafe struct AttentionOf<T> where T : unmanaged
     public double Scale;
     /// <summary>Query t sees keys 0 … t.</summary>
     public bool IsCausal;
-    public Heads<T> Q, K, V, O;
+    public Heads<E> Q, K, V, O;
     /// <summary>Added to the scores where it is given; −∞ hides.</summary>
     public Heads<T> Bias;
     /// <summary>Zero hides, where it is given.</summary>
@@ -60,7 +61,7 @@ internal unsafe struct AttentionOf<T> where T : unmanaged
     /// <summary>log₂ Σ 2^score by item, group and query; null if nobody wants it.</summary>
     public T* LogSum;
     /// <summary>For the backward pass.</summary>
-    public Heads<T> GradO, GradQ, GradK, GradV;
+    public Heads<E> GradO, GradQ, GradK, GradV;
 
     public readonly bool IsMasked => Bias.At is not null || Allowed.At is not null;
 
@@ -81,40 +82,69 @@ internal static unsafe class Attention
     /// <summary>Keys and queries in a block backward: part of the law, and multiples of every register block's width and rows.</summary>
     public const int GradKeyBlock = 96, GradQueryBlock = 144;
 
-    public static void Forward<T>(ref AttentionOf<T> x) where T : unmanaged => Run<ForwardPass, T>(ref x);
+    /// <summary>What bfloat16's scores are multiplied by, positive: where the scale is not, the scores are given its sign first.</summary>
+    public static double FactorOf(double scale) => scale > 0 || scale < 0 ? Math.Abs(scale) / Math.Log(2) : 1;
 
-    public static void Backward<T>(ref AttentionOf<T> x) where T : unmanaged => Run<BackwardPass, T>(ref x);
+    public static void Forward<E, T>(ref AttentionOf<E, T> x) where E : unmanaged where T : unmanaged => Run<ForwardPass, E, T>(ref x);
+
+    /// <summary>Of elements of the type computed in, or of bfloat16.</summary>
+    public static void Backward<E, T>(ref AttentionOf<E, T> x) where E : unmanaged where T : unmanaged => Run<BackwardPass, E, T>(ref x);
 
     interface IPass
     {
-        static abstract void Run<M, T, V, S>(in AttentionOf<T> x) where M : ILaneMath<T, V> where T : unmanaged where V : struct where S : ILanes<S>;
+        static abstract void Run<M, E, T, V, S>(in AttentionOf<E, T> x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S>;
     }
 
     struct ForwardPass : IPass
     {
-        public static void Run<M, T, V, S>(in AttentionOf<T> x) where M : ILaneMath<T, V> where T : unmanaged where V : struct where S : ILanes<S> => AttentionForward<M, T, V, S>.Run(x);
+        public static void Run<M, E, T, V, S>(in AttentionOf<E, T> x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S> => AttentionForward<M, E, T, V, S>.Run(x);
     }
 
     struct BackwardPass : IPass
     {
-        public static void Run<M, T, V, S>(in AttentionOf<T> x) where M : ILaneMath<T, V> where T : unmanaged where V : struct where S : ILanes<S> => AttentionBackward<M, T, V, S>.Run(x);
+        public static void Run<M, E, T, V, S>(in AttentionOf<E, T> x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S>
+        {
+            if (typeof(E) == typeof(T)) AttentionBackward<M, T, V, S>.Run(As<E, T, T, T>(x));
+            else PairsOf<V, S>(As<E, T, BFloat16, float>(x));
+        }
+
+        static void PairsOf<V, S>(in AttentionOf<BFloat16, float> x) where V : struct where S : ILanes<S>
+        {
+            if (typeof(V) == typeof(Vector512<float>)) AttentionBackwardPairs<Pairs512, Vector512<float>, S>.Run(x);
+            else if (typeof(V) == typeof(Vector256<float>)) AttentionBackwardPairs<Pairs256, Vector256<float>, S>.Run(x);
+            else AttentionBackwardPairs<Pairs128, Vector128<float>, S>.Run(x);
+        }
     }
 
-    static void Run<TPass, T>(ref AttentionOf<T> x) where TPass : IPass where T : unmanaged
+    static void Run<TPass, E, T>(ref AttentionOf<E, T> x) where TPass : IPass where E : unmanaged where T : unmanaged
     {
-        if (typeof(T) == typeof(float))
+        if (typeof(T) == typeof(double))
         {
-            ref var f = ref Unsafe.As<AttentionOf<T>, AttentionOf<float>>(ref x);
-            if (Gemm.Width == 512) TPass.Run<Float512, float, Vector512<float>, Lanes512<float>>(f);
-            else if (Gemm.Width == 256) TPass.Run<Float256, float, Vector256<float>, Lanes256<float>>(f);
-            else TPass.Run<Float128, float, Vector128<float>, Lanes128<float>>(f);
+            var d = As<E, T, double, double>(x);
+            if (Gemm.Width == 512) TPass.Run<Double512, double, double, Vector512<double>, Lanes512<double>>(d);
+            else if (Gemm.Width == 256) TPass.Run<Double256, double, double, Vector256<double>, Lanes256<double>>(d);
+            else TPass.Run<Double128, double, double, Vector128<double>, Lanes128<double>>(d);
+        }
+        else if (typeof(E) == typeof(BFloat16))
+        {
+            var p = As<E, T, BFloat16, float>(x);
+            if (Gemm.Width == 512) TPass.Run<Pairs512, BFloat16, float, Vector512<float>, Lanes512<float>>(p);
+            else if (Gemm.Width == 256) TPass.Run<Pairs256, BFloat16, float, Vector256<float>, Lanes256<float>>(p);
+            else TPass.Run<Pairs128, BFloat16, float, Vector128<float>, Lanes128<float>>(p);
         }
         else
         {
-            ref var d = ref Unsafe.As<AttentionOf<T>, AttentionOf<double>>(ref x);
-            if (Gemm.Width == 512) TPass.Run<Double512, double, Vector512<double>, Lanes512<double>>(d);
-            else if (Gemm.Width == 256) TPass.Run<Double256, double, Vector256<double>, Lanes256<double>>(d);
-            else TPass.Run<Double128, double, Vector128<double>, Lanes128<double>>(d);
+            var f = As<E, T, E, float>(x);
+            if (Gemm.Width == 512) TPass.Run<Float512, E, float, Vector512<float>, Lanes512<float>>(f);
+            else if (Gemm.Width == 256) TPass.Run<Float256, E, float, Vector256<float>, Lanes256<float>>(f);
+            else TPass.Run<Float128, E, float, Vector128<float>, Lanes128<float>>(f);
         }
+    }
+
+    // the same types by other names
+    static AttentionOf<F, U> As<E, T, F, U>(in AttentionOf<E, T> x) where E : unmanaged where T : unmanaged where F : unmanaged where U : unmanaged
+    {
+        var copy = x;
+        return Unsafe.As<AttentionOf<E, T>, AttentionOf<F, U>>(ref copy);
     }
 }

@@ -12,7 +12,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
 {
     static int Width => M.Lanes * M.Vectors;
 
-    public static void Run(in AttentionOf<T> x)
+    public static void Run(in AttentionOf<T, T> x)
     {
         bool alone = Team.Share == 1 || !Grid.Pays(2.5 * x.Work);
         var parts = new Parts { X = x, Count = (int)Math.Min(x.Items, alone ? 1 : 8L * Team.Share) };
@@ -22,7 +22,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
 
     struct Parts : IPart
     {
-        public AttentionOf<T> X;
+        public AttentionOf<T, T> X;
         public int Count;
 
         public readonly void Run(int part)
@@ -39,7 +39,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
         /// <summary>Elements of a group.</summary>
         public readonly long QueriesPitch, GradOPitch, GradQPitch;
 
-        public Memory(in AttentionOf<T> x)
+        public Memory(in AttentionOf<T, T> x)
         {
             long padded = Up(x.Queries, M.Rows);
             (QueriesPitch, GradOPitch, GradQPitch) = (padded * x.Size, padded * x.ValueSize, padded * RowOf(x));
@@ -71,11 +71,11 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
     }
 
     /// <summary>Elements of a row of dQ: whole vectors.</summary>
-    static long RowOf(in AttentionOf<T> x) => Up(x.Size, M.Lanes);
+    static long RowOf(in AttentionOf<T, T> x) => Up(x.Size, M.Lanes);
 
     static long Up(long size, long unit) => (size + unit - 1) / unit * unit;
 
-    static void Item(in AttentionOf<T> x, in Memory memory, long item)
+    static void Item(in AttentionOf<T, T> x, in Memory memory, long item)
     {
         for (int g = 0; g < x.Groups; g++)
         {
@@ -116,7 +116,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
     }
 
     /// <summary>D = Σ dO · O by query: 16 chains, column d in chain d mod 16, joined by halves.</summary>
-    static void Deltas(in AttentionOf<T> x, T* o, T* g, long count, T* delta)
+    static void Deltas(in AttentionOf<T, T> x, T* o, T* g, long count, T* delta)
     {
         if (x.O.Column == 1 && x.GradO.Column == 1 && x.ValueSize % AttentionLanes<T, S>.Chains == 0)
             AttentionLanes<T, S>.Dots(count, x.ValueSize, o, (nint)x.O.Row, g, (nint)x.GradO.Row, delta);
@@ -125,7 +125,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
     }
 
     /// <summary>A block of keys and all queries.</summary>
-    static void Keys(in AttentionOf<T> x, in Memory memory, long item, long j, int n)
+    static void Keys(in AttentionOf<T, T> x, in Memory memory, long item, long j, int n)
     {
         T* keys = x.K.Of(x.Sizes, item, 0), values = x.V.Of(x.Sizes, item, 0);
         Packing.Pack<M, T, V>(keys + j * x.K.Row, x.K.Row, x.K.Column, n, x.Size, memory.Keys, Width);
@@ -148,7 +148,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
     }
 
     /// <summary>True if rows of K are whole vectors side by side.</summary>
-    static bool ReadsKeysInPlace(in AttentionOf<T> x) => x.K.Column == 1 && x.Size % M.Lanes == 0;
+    static bool ReadsKeysInPlace(in AttentionOf<T, T> x) => x.K.Column == 1 && x.Size % M.Lanes == 0;
 
     static void CopyRow(T* source, long step, int count, T* target)
     {
@@ -158,7 +158,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
 
     /// <summary>A block of keys and one of queries. Rows of queries that all come before the keys are left out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Block(in AttentionOf<T> x, in Memory memory, long item, int group, long i, int h, long j, int n)
+    static void Block(in AttentionOf<T, T> x, in Memory memory, long item, int group, long i, int h, long j, int n)
     {
         int first = x.IsCausal ? (int)Math.Max(0, j - i) / M.Rows * M.Rows : 0;
         if (first >= h) return;
@@ -184,7 +184,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
 
     /// <summary>A register block's width of keys, <paramref name="offset"/> into their block, and the rows of a block of queries from <paramref name="first"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Tile(in AttentionOf<T> x, in Memory memory, long item, int group, long i, int first, int h, long j, int w, int offset)
+    static void Tile(in AttentionOf<T, T> x, in Memory memory, long item, int group, long i, int first, int h, long j, int w, int offset)
     {
         int rows = M.Rows, width = Width, vectors = Vectors(w), start = x.IsCausal ? (int)Math.Max(0, j - i) / rows * rows : 0;
         T* scores = memory.Weights + offset, gradients = memory.Scores + offset;
@@ -205,13 +205,13 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
         i += start;
         if (x.IsMasked)
         {
-            AttentionMask<M, T, V>.Load(x, item, group, i, j, count, w, queriesInLanes: false, memory.Bias, width);
+            AttentionMask<M, T, T, V>.Load(x, item, group, i, j, count, w, queriesInLanes: false, memory.Bias, width);
             AttentionLanes<T, S>.AddBias(count, vectors, scores, Pitch, memory.Bias, width);
         }
         T* logSum = x.LogSum + (item * x.Groups + group) * x.Queries + i, delta = memory.Delta + group * x.Queries + i;
         if (x.IsDropped)
         {
-            AttentionDropout<T>.Numbers(x, item, group, i, j, count, w, memory.Uniform, width);
+            AttentionDropout<T, T>.Numbers(x, item, group, i, j, count, w, memory.Uniform, width);
             AttentionLanes<T, S>.Drop(count, vectors, gradients, Pitch, memory.Uniform, width, x.Dropout);
         }
         AttentionLanes<T, S>.Gradients(count, vectors, scores, gradients, Pitch, logSum, delta, x.IsCausal ? i - j + 1 : width);

@@ -5,16 +5,23 @@ using Flambeau.Scalars;
 namespace Flambeau.Kernels;
 
 /// <summary>
-/// Forward. A tile is as many queries as a register block is wide, in the lanes: scores Sᵀ[key][query] = K · Qᵀ, so that the largest, the sum and the scaling go lane by lane, and Oᵀ[column][query] += Vᵀ · Pᵀ with V read in place.
+/// Forward. A tile is as many queries as a register block is wide, in the lanes: scores Sᵀ[key][query] = K · Qᵀ, so that the largest, the sum and the scaling go lane by lane, and Oᵀ[column][query] += Vᵀ · Pᵀ.
+/// V is read in place, or packed where it is of another type than is computed in; bfloat16 goes in pairs, of columns for the scores and of keys for the weights.
 /// </summary>
-internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T, V> where T : unmanaged where V : struct where S : ILanes<S>
+internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S>
 {
-    /// <summary>From so many tiles on a part packs the keys; fewer read them in place.</summary>
+    /// <summary>From so many tiles on a part packs the keys; fewer read them in place, where they are what is computed in.</summary>
     const int PackFrom = 3;
 
     static int Width => M.Lanes * M.Vectors;
 
-    public static void Run(in AttentionOf<T> x)
+    static bool IsNarrow => typeof(E) != typeof(T);
+    static bool IsPaired => M.Pairing == 2;
+
+    /// <summary>Elements of a panel that hold so many steps.</summary>
+    static int Elements(int steps) => (steps + M.Pairing - 1) / M.Pairing;
+
+    public static void Run(in AttentionOf<E, T> x)
     {
         long tiles = x.Items * x.Groups * TilesOf(x);
         bool alone = Team.Share == 1 || !Grid.Pays(x.Work);
@@ -23,11 +30,11 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
         else Team.Run(parts.Count, ref parts);
     }
 
-    static long TilesOf(in AttentionOf<T> x) => (x.Queries + Width - 1) / Width;
+    static long TilesOf(in AttentionOf<E, T> x) => (x.Queries + Width - 1) / Width;
 
     struct Parts : IPart
     {
-        public AttentionOf<T> X;
+        public AttentionOf<E, T> X;
         public int Count;
 
         public readonly void Run(int part)
@@ -46,14 +53,16 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
     /// <summary>What a part computes in.</summary>
     readonly struct Memory
     {
-        public readonly T* Queries, Scores, Bias, Out, Largest, Sum, Factor, Keys, Uniform, Drawn;
+        public readonly T* Queries, Scores, Bias, Out, Largest, Sum, Factor, Keys, Values, Uniform, Drawn;
 
-        public Memory(in AttentionOf<T> x)
+        public Memory(in AttentionOf<E, T> x)
         {
-            long blocks = (x.Keys + Attention.KeyBlock - 1) / Attention.KeyBlock, tile = (x.Size + Attention.KeyBlock * (1 + (x.IsMasked ? 1 : 0) + (x.IsDropped ? 2 : 0)) + x.ValueSize + 3) * (long)Width;
-            T* at = (T*)Scratch.Rent(Slot.A, (tile + blocks * BlockPitch(x)) * sizeof(T));
-            Queries = Take(x.Size);
-            Scores = Take(Attention.KeyBlock);
+            // what is rounded passes through the scores' place, row by row
+            int scores = IsNarrow ? Math.Max(Attention.KeyBlock, x.ValueSize + 1) : Attention.KeyBlock;
+            long blocks = (x.Keys + Attention.KeyBlock - 1) / Attention.KeyBlock, tile = (Elements(x.Size) + scores + Attention.KeyBlock * ((x.IsMasked ? 1 : 0) + (x.IsDropped ? 2 : 0)) + x.ValueSize + 3) * (long)Width;
+            T* at = (T*)Scratch.Rent(Slot.A, (tile + blocks * (KeysPitch(x) + ValuesPitch(x))) * sizeof(T));
+            Queries = Take(Elements(x.Size));
+            Scores = Take(scores);
             Out = Take(x.ValueSize);
             Largest = Take(1);
             Sum = Take(1);
@@ -62,6 +71,7 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
             Uniform = Take(x.IsDropped ? Attention.KeyBlock : 0);
             Drawn = Take(x.IsDropped ? Attention.KeyBlock : 0);
             Keys = at;
+            Values = Keys + blocks * KeysPitch(x);
 
             T* Take(int rows)
             {
@@ -72,57 +82,64 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
         }
     }
 
-    /// <summary>Elements of a packed block of keys.</summary>
-    static long BlockPitch(in AttentionOf<T> x) => (Attention.KeyBlock + M.Rows - 1) / M.Rows * (long)M.Rows * x.Size;
+    /// <summary>Elements of a packed block of keys, and of values.</summary>
+    static long KeysPitch(in AttentionOf<E, T> x) => Whole(Attention.KeyBlock) * Elements(x.Size);
+
+    static long ValuesPitch(in AttentionOf<E, T> x) => IsNarrow ? Whole(x.ValueSize) * Elements(Attention.KeyBlock) : 0;
+
+    /// <summary>Rows in whole register blocks.</summary>
+    static long Whole(int rows) => (rows + M.Rows - 1) / M.Rows * (long)M.Rows;
 
     /// <summary>Tiles of one item: group after group.</summary>
-    static void Item(in AttentionOf<T> x, in Memory memory, long item, long from, long to)
+    static void Item(in AttentionOf<E, T> x, in Memory memory, long item, long from, long to)
     {
         long tiles = TilesOf(x);
-        T* keys = x.K.Of(x.Sizes, item, 0), values = x.V.Of(x.Sizes, item, 0);
-        long packed = to - from >= PackFrom ? 0 : -1;
+        long packed = IsNarrow || to - from >= PackFrom ? 0 : -1;
         for (long t = from; t < to; t++)
         {
             long i = t % tiles * Width;
             if (packed >= 0)
-                for (long seen = x.Seen(Math.Min(x.Queries, i + Width) - 1); packed * Attention.KeyBlock < seen; packed++)
-                {
-                    x.V.Prefetch(values, packed * Attention.KeyBlock, Math.Min(x.Keys, (packed + 1) * Attention.KeyBlock), x.ValueSize);
-                    Packing.Pack<M, T, V>(keys + packed * Attention.KeyBlock * x.K.Row, x.K.Row, x.K.Column, Math.Min(Attention.KeyBlock, x.Keys - packed * Attention.KeyBlock), x.Size,
-                        memory.Keys + packed * BlockPitch(x), M.Rows);
-                }
+                for (long seen = x.Seen(Math.Min(x.Queries, i + Width) - 1); packed * Attention.KeyBlock < seen; packed++) Pack(x, memory, item, packed);
             Tile(x, memory, item, (int)(t / tiles), i, packed >= 0);
         }
     }
 
+    static void Pack(in AttentionOf<E, T> x, in Memory memory, long item, long block)
+    {
+        long j = block * Attention.KeyBlock, n = Math.Min(Attention.KeyBlock, x.Keys - j), next = Math.Min(x.Keys, j + n + Attention.KeyBlock);
+        E* keys = x.K.Of(x.Sizes, item, 0), values = x.V.Of(x.Sizes, item, 0);
+        // what the next tiles read comes while this one is computed
+        x.K.Prefetch(keys, j + n, next, x.Size);
+        x.V.Prefetch(values, j + n, next, x.ValueSize);
+        if (!IsNarrow) x.V.Prefetch(values, j, j + n, x.ValueSize);
+        Packing.Pack<M, E, T, V>(keys + j * x.K.Row, x.K.Row, x.K.Column, n, x.Size, memory.Keys + block * KeysPitch(x), M.Rows);
+        if (IsNarrow) Packing.Pack<M, E, T, V>(values + j * x.V.Row, x.V.Column, x.V.Row, x.ValueSize, n, memory.Values + block * ValuesPitch(x), M.Rows);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Tile(in AttentionOf<T> x, in Memory memory, long item, int group, long i, bool packed)
+    static void Tile(in AttentionOf<E, T> x, in Memory memory, long item, int group, long i, bool packed)
     {
         int width = Width, w = (int)Math.Min(width, x.Queries - i), vectors = (w + M.Lanes - 1) / M.Lanes;
-        T* queries = x.Q.Of(x.Sizes, item, group), target = x.O.Of(x.Sizes, item, group);
-        Packing.Pack<M, T, V>(queries + i * x.Q.Row, x.Q.Row, x.Q.Column, w, x.Size, memory.Queries, width);
+        E* queries = x.Q.Of(x.Sizes, item, group), target = x.O.Of(x.Sizes, item, group);
+        Packing.Pack<M, E, T, V>(queries + i * x.Q.Row, x.Q.Row, x.Q.Column, w, x.Size, memory.Queries, width);
         x.Q.Prefetch(queries, i + w, Math.Min(x.Queries, i + w + width), x.Size);
         x.O.Prefetch(target, i, i + w, x.ValueSize);
-        AttentionLanes<T, S>.Scale((long)x.Size * width, memory.Queries, x.Scale / Math.Log(2));
+        if (!IsPaired) AttentionLanes<T, S>.Scale((long)x.Size * width, memory.Queries, x.Scale / Math.Log(2));
         AttentionLanes<T, S>.Begin(width, memory.Largest, memory.Sum);
-        T* values = x.V.Of(x.Sizes, item, 0);
         long seen = x.Seen(i + w - 1);
         for (long j = 0; j < seen; j += Attention.KeyBlock)
         {
             int n = (int)Math.Min(Attention.KeyBlock, seen - j);
             Scores(x, memory, item, i, j, n, vectors, packed);
             if (x.IsMasked) Mask(x, memory, item, group, i, j, n, w, vectors);
-            bool rose = false;
-            for (int q = 0; q < vectors * M.Lanes; q += M.Lanes)
-                rose |= AttentionLanes<T, S>.Weights(n, memory.Scores + q, width, memory.Largest + q, memory.Sum + q, memory.Factor + q);
-            if (x.IsDropped) Drop(x, memory, item, group, i, j, n, w, vectors);
+            bool rose = Weights(x, memory, item, group, i, j, n, w, vectors);
             if (j > 0 && rose) AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
-            Accumulate<M, T, V>.Rows(x.ValueSize, n, values + j * x.V.Row, x.V.Column, x.V.Row, memory.Scores, width, memory.Out, width, vectors, j == 0 ? Into.Store : Into.Add);
+            Values(x, memory, item, j, n, vectors);
         }
         if (seen == 0) new Span<T>(memory.Out, x.ValueSize * width).Clear();
         AttentionLanes<T, S>.Reciprocals(vectors, memory.Sum, memory.Factor);
         AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
-        Packing.Turn(memory.Out, width, x.ValueSize, w, target + i * x.O.Row, (nint)x.O.Row);
+        Put(x, memory, w, target + i * x.O.Row);
         if (x.LogSum is null) return;
         AttentionLanes<T, S>.LogSums(vectors, memory.Largest, memory.Sum);
         new Span<T>(memory.Sum, w).CopyTo(new Span<T>(x.LogSum + (item * x.Groups + group) * x.Queries + i, w));
@@ -130,31 +147,75 @@ internal static unsafe class AttentionForward<M, T, V, S> where M : ILaneMath<T,
 
     /// <summary>The scores of a block of keys; vectors of queries that all come before a key are left out, and −∞ where a key is hidden.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Scores(in AttentionOf<T> x, in Memory memory, long item, long i, long j, int n, int vectors, bool packed)
+    static void Scores(in AttentionOf<E, T> x, in Memory memory, long item, long i, long j, int n, int vectors, bool packed)
     {
         int rows = M.Rows, width = Width;
-        T* keys = packed ? memory.Keys + j / Attention.KeyBlock * BlockPitch(x) : x.K.Of(x.Sizes, item, 0) + j * x.K.Row;
-        nint next = packed ? x.Size : (nint)x.K.Row, row = packed ? 1 : (nint)x.K.Row, step = packed ? rows : (nint)x.K.Column;
+        nint size = Elements(x.Size);
+        T* keys = memory.Keys + j / Attention.KeyBlock * KeysPitch(x);
         for (int r = 0; r < n; r += rows)
         {
             int h = Math.Min(rows, n - r), skip = x.IsCausal ? (int)Math.Clamp((j + r - i) / M.Lanes, 0, vectors - 1) : 0;
-            KernelTable<M, T, V>.Get(h, vectors - skip)(x.Size, keys + r * next, row, step, memory.Queries + skip * M.Lanes, width, memory.Scores + r * width + skip * M.Lanes, width, Into.Store);
+            T* queries = memory.Queries + skip * M.Lanes, scores = memory.Scores + r * width + skip * M.Lanes;
+            if (packed) new PanelKernel<M, T, V>(h, vectors - skip).Run(size, keys + r * size, queries, scores, width, Into.Store);
+            else KernelTable<M, T, V>.Get(h, vectors - skip)(size, (T*)x.K.Of(x.Sizes, item, 0) + (j + r) * x.K.Row, (nint)x.K.Row, (nint)x.K.Column, queries, width, scores, width, Into.Store);
         }
+        if (IsPaired && !(x.Scale > 0)) AttentionLanes<T, S>.Scale(n * width, memory.Scores, Math.Sign(x.Scale));
         if (x.IsCausal && j + n - 1 > i) AttentionLanes<T, S>.HideFromEarlier(n, vectors, memory.Scores, width, j - i);
     }
 
-    // queries' numbers lie along the keys: they are turned into the layout of the scores
-    static void Drop(in AttentionOf<T> x, in Memory memory, long item, int group, long i, long j, int n, int w, int vectors)
+    /// <summary>Scores become weights, in pairs of keys if so computed. True if the largest score rose.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static bool Weights(in AttentionOf<E, T> x, in Memory memory, long item, int group, long i, long j, int n, int w, int vectors)
     {
-        AttentionDropout<T>.Numbers(x, item, group, i, j, w, n, memory.Drawn, Attention.KeyBlock);
-        Packing.Pack<M, T, V>(memory.Drawn, Attention.KeyBlock, 1, w, n, memory.Uniform, Width);
-        AttentionLanes<T, S>.Drop(n, vectors, memory.Scores, Width, memory.Uniform, Width, x.Dropout);
+        bool rose = false;
+        if (x.IsDropped) Draw(x, memory, item, group, i, j, n, w);
+        for (int q = 0; q < vectors * M.Lanes; q += M.Lanes)
+            if (!IsPaired) rose |= AttentionLanes<T, S>.Weights(n, memory.Scores + q, Width, memory.Largest + q, memory.Sum + q, memory.Factor + q);
+            else
+                rose |= AttentionLanes<T, S>.WeightPairs(n, memory.Scores + q, Width, Attention.FactorOf(x.Scale), x.IsMasked ? memory.Bias + q : null, x.IsDropped ? memory.Uniform + q : null, x.Dropout,
+                    memory.Largest + q, memory.Sum + q, memory.Factor + q);
+        if (x.IsDropped && !IsPaired) AttentionLanes<T, S>.Drop(n, vectors, memory.Scores, Width, memory.Uniform, Width, x.Dropout);
+        return rose;
     }
 
-    static void Mask(in AttentionOf<T> x, in Memory memory, long item, int group, long i, long j, int n, int w, int vectors)
+    /// <summary>Adds the values of a block of keys by their weights.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int vectors)
     {
-        AttentionMask<M, T, V>.Load(x, item, group, i, j, w, n, queriesInLanes: true, memory.Bias, Width);
-        AttentionLanes<T, S>.AddBias(n, vectors, memory.Scores, Width, memory.Bias, Width);
+        var into = j == 0 ? Into.Store : Into.Add;
+        if (!IsNarrow)
+        {
+            Accumulate<M, T, V>.Rows(x.ValueSize, n, (T*)x.V.Of(x.Sizes, item, 0) + j * x.V.Row, x.V.Column, x.V.Row, memory.Scores, Width, memory.Out, Width, vectors, into);
+            return;
+        }
+        T* values = memory.Values + j / Attention.KeyBlock * ValuesPitch(x);
+        // panels are as long as the block has keys, of which a query may see fewer
+        nint steps = Elements(n), panel = Elements((int)Math.Min(Attention.KeyBlock, x.Keys - j));
+        for (int d = 0; d < x.ValueSize; d += M.Rows)
+            new PanelKernel<M, T, V>(Math.Min(M.Rows, x.ValueSize - d), vectors).Run(steps, values + d * panel, memory.Scores, memory.Out + d * Width, Width, into);
+    }
+
+    /// <summary>The finished results into their rows.</summary>
+    static void Put(in AttentionOf<E, T> x, in Memory memory, int w, E* target)
+    {
+        T* rows = IsNarrow ? memory.Scores : (T*)target;
+        nint row = IsNarrow ? x.ValueSize : (nint)x.O.Row;
+        Packing.Turn(memory.Out, Width, x.ValueSize, w, rows, row);
+        if (IsNarrow) Narrow<E, T>.Put(rows, row, w, x.ValueSize, target, (nint)x.O.Row);
+    }
+
+    // queries' numbers lie along the keys: they are turned into the layout of the scores
+    static void Draw(in AttentionOf<E, T> x, in Memory memory, long item, int group, long i, long j, int n, int w)
+    {
+        AttentionDropout<E, T>.Numbers(x, item, group, i, j, w, n, memory.Drawn, Attention.KeyBlock);
+        Packing.Pack<M, T, V>(memory.Drawn, Attention.KeyBlock, 1, w, n, memory.Uniform, Width);
+    }
+
+    static void Mask(in AttentionOf<E, T> x, in Memory memory, long item, int group, long i, long j, int n, int w, int vectors)
+    {
+        AttentionMask<M, E, T, V>.Load(x, item, group, i, j, w, n, queriesInLanes: true, memory.Bias, Width);
+        if (IsPaired) AttentionLanes<T, S>.Exponents(n, vectors, memory.Bias, Width);
+        else AttentionLanes<T, S>.AddBias(n, vectors, memory.Scores, Width, memory.Bias, Width);
     }
 }
 
@@ -170,10 +231,10 @@ internal static unsafe class Accumulate<M, T, V> where M : ILaneMath<T, V> where
 }
 
 /// <summary>The uniform numbers that decide which weights are dropped.</summary>
-internal static unsafe class AttentionDropout<T> where T : unmanaged
+internal static unsafe class AttentionDropout<E, T> where E : unmanaged where T : unmanaged
 {
     /// <summary>Of <paramref name="queries"/> rows from query i on and <paramref name="keys"/> columns from key j on, row by row.</summary>
-    public static void Numbers(in AttentionOf<T> x, long item, int group, long i, long j, int queries, int keys, T* to, nint pitch)
+    public static void Numbers(in AttentionOf<E, T> x, long item, int group, long i, long j, int queries, int keys, T* to, nint pitch)
     {
         long first = ((item * x.Groups + group) * x.Queries + i) * x.Keys + j;
         for (int q = 0; q < queries; q++, first += x.Keys, to += pitch)
@@ -187,10 +248,10 @@ internal static unsafe class AttentionDropout<T> where T : unmanaged
 }
 
 /// <summary>Brings a tile of a mask into the layout of the scores, as what is added to them.</summary>
-internal static unsafe class AttentionMask<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
+internal static unsafe class AttentionMask<M, E, T, V> where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Load(in AttentionOf<T> x, long item, int group, long i, long j, int queries, int keys, bool queriesInLanes, T* tile, int width)
+    public static void Load(in AttentionOf<E, T> x, long item, int group, long i, long j, int queries, int keys, bool queriesInLanes, T* tile, int width)
     {
         if (x.Bias.At is not null)
         {

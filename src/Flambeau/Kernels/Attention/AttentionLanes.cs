@@ -24,9 +24,9 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
     /// <summary>The lowest finite number: where the search for the largest score begins, so that hidden keys, at −∞, get weight 0 and not NaN.</summary>
     static double Lowest => typeof(T) == typeof(float) ? float.MinValue : double.MinValue;
 
-    /// <summary>The larger; two instructions. NaN may get lost: its weight is NaN whatever the largest is.</summary>
+    /// <summary>The larger; NaN may get lost: its weight is NaN whatever the largest is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static S Larger(S x, S y) => S.Bound(x, y, S.Constant(double.PositiveInfinity));
+    static S Larger(S x, S y) => S.AtLeast(x, y);
 
     /// <summary>No score yet.</summary>
     public static void Begin(int count, T* largest, T* sum)
@@ -66,6 +66,90 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         S.Store(factor, scale);
         return !S.None(m > before);
     }
+
+    /// <summary>
+    /// The same for bfloat16. A score in exponents is score · <paramref name="factor"/> + bias; weights are added up in float32, dropped where uniform numbers say so, rounded
+    /// (to nearest, ties away from zero) and left in pairs of keys, the even one in the lower half, in every other row's place. After an odd number of keys comes a zero.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static bool WeightPairs(int n, T* scores, nint pitch, double factor, T* bias, T* uniform, double p, T* largest, T* sum, T* scale)
+    {
+        S f = S.Constant(factor), before = S.Load(largest), m = Larger(LargestOf(n, scores, pitch, f, bias), before), below = -m, total = S.Constant(0);
+        S threshold = S.Constant((float)p), kept = S.Constant(1 / (1 - p)), zero = S.Constant(0);
+        T* to = scores;
+        int j = 0;
+        if (bias is null && uniform is null)
+            for (; j + 2 <= n; j += 2, scores += 2 * pitch, to += pitch)
+            {
+                S even = Power(S.FusedMultiplyAdd(S.Load(scores), f, below)), odd = Power(S.FusedMultiplyAdd(S.Load(scores + pitch), f, below));
+                total = (total + even) + odd;
+                S.Store(Paired(even, odd), to);
+            }
+        for (; j < n; j += 2, scores += 2 * pitch, to += pitch)
+        {
+            bool isLast = j + 1 == n;
+            S even = Power(S.FusedMultiplyAdd(S.Load(scores), f, bias is null ? below : S.Load(bias) - m)), odd = zero;
+            if (!isLast) odd = Power(S.FusedMultiplyAdd(S.Load(scores + pitch), f, bias is null ? below : S.Load(bias + pitch) - m));
+            total = (total + even) + odd;
+            if (uniform is not null)
+            {
+                even = S.Select(S.Load(uniform) < threshold, zero, even * kept);
+                if (!isLast) odd = S.Select(S.Load(uniform + pitch) < threshold, zero, odd * kept);
+                uniform += 2 * pitch;
+            }
+            if (bias is not null) bias += 2 * pitch;
+            S.Store(Paired(even, odd), to);
+        }
+        S shrink = S.Exp2(before - m);
+        S.Store(m, largest);
+        S.Store(S.FusedMultiplyAdd(S.Load(sum), shrink, total), sum);
+        S.Store(shrink, scale);
+        return !S.None(m > before);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S LargestOf(int n, T* scores, nint pitch, S factor, T* bias)
+    {
+        S none = S.Constant(double.NegativeInfinity), m0 = none, m1 = none, m2 = none, m3 = none;
+        int j = 0;
+        if (bias is not null)
+        {
+            for (; j < n; j++, scores += pitch, bias += pitch) m0 = Larger(S.FusedMultiplyAdd(S.Load(scores), factor, S.Load(bias)), m0);
+            return m0;
+        }
+        for (; j + 4 <= n; j += 4, scores += 4 * pitch)
+        {
+            m0 = Larger(S.Load(scores), m0);
+            m1 = Larger(S.Load(scores + pitch), m1);
+            m2 = Larger(S.Load(scores + 2 * pitch), m2);
+            m3 = Larger(S.Load(scores + 3 * pitch), m3);
+        }
+        for (; j < n; j++, scores += pitch) m0 = Larger(S.Load(scores), m0);
+        return Larger(Larger(m0, m1), Larger(m2, m3)) * factor;
+    }
+
+    /// <summary>2ˣ to 2⁻¹⁸, for weights that are rounded to 2⁻⁹: x = n + r, n = ⌊x⌋, 2ʳ = 1 + r q(r), exact at whole numbers and 0 below −200. The largest relative error of q is as small as can be (Remez).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S Power(S x)
+    {
+        x = S.AtLeast(x, S.Constant(-200));
+        S r = S.Fraction(x), q = S.FusedMultiplyAdd(r, S.Constant(0.013426683843135834), S.Constant(0.052242472767829895));
+        q = S.FusedMultiplyAdd(q, r, S.Constant(0.241280198097229));
+        q = S.FusedMultiplyAdd(q, r, S.Constant(0.6930448412895203));
+        return S.ScaleByFloor(S.FusedMultiplyAdd(q, r, S.Constant(1)), x);
+    }
+
+    /// <summary>Two numbers rounded to their upper halves, to nearest, ties away from zero, the first one into the lower half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S Paired(S even, S odd)
+    {
+        S upper = S.FromBits(unchecked((int)0xFFFF0000));
+        return S.Or(S.ShiftRightBits(Rounded(even), 16), S.And(Rounded(odd), upper));
+    }
+
+    /// <summary>The upper halves are rounded; NaN stays NaN unless its lower half is not empty.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S Rounded(S x) => S.AddBits(x, S.FromBits(0x8000));
 
     /// <summary>x[row] ·= factor, lane by lane; <paramref name="vectors"/> vectors of <paramref name="rows"/> rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -137,6 +221,19 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             }
     }
 
+    /// <summary>The same without the scores: bias becomes bias · log₂ e.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Exponents(int rows, int vectors, T* bias, nint pitch)
+    {
+        S hidden = S.Constant(double.NegativeInfinity), lowest = S.Constant(Lowest), log2E = S.Constant(1 / Math.Log(2));
+        for (int r = 0; r < rows; r++, bias += pitch)
+            for (int q = 0; q < vectors * S.Count; q += S.Count)
+            {
+                S b = S.Load(bias + q), exponent = b * log2E;
+                S.Store(S.Select(S.Equal(b, hidden), hidden, S.Select(exponent < lowest, lowest, exponent)), bias + q);
+            }
+    }
+
     /// <summary>x becomes 0 where a uniform number is below p, else x ÷ (1 − p).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Drop(int rows, int vectors, T* x, nint pitch, T* uniform, nint uniformPitch, double p)
@@ -173,6 +270,55 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
                     S.Store(p, scores + q);
                     S.Store(S.Select(visible, p * (S.Load(gradients + q) - d), zero), gradients + q);
                 }
+        }
+    }
+
+    /// <summary>
+    /// The same for bfloat16, scores and weights being as in <see cref="WeightPairs"/>: what meets the values goes into <paramref name="weightPairs"/> and gradients into <paramref name="gradientPairs"/>, both in pairs of
+    /// rows, and gradients also row by row into <paramref name="gradientRows"/>. After an odd number of rows comes a zero.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void GradientPairs(int rows, int vectors, T* scores, T* gradients, nint pitch, double factor, T* bias, T* uniform, double p, T* logSum, T* delta, long seen,
+        T* weightPairs, T* gradientPairs, ushort* gradientRows, nint rowPitch)
+    {
+        S f = S.Constant(factor), zero = S.Constant(0), threshold = S.Constant((float)p), kept = S.Constant(1 / (1 - p)), index = S.Load(Indices);
+        for (int r = 0; r < rows; r += 2)
+        {
+            // an odd number's last row is paired with itself, and then with zeros
+            int other = r + 1 < rows ? 1 : 0;
+            S l0 = S.Broadcast(logSum + r), l1 = S.Broadcast(logSum + r + other), d0 = S.Broadcast(delta + r), d1 = S.Broadcast(delta + r + other);
+            bool isWhole = seen + r >= vectors * S.Count;
+            for (int q = 0; q < vectors * S.Count; q += S.Count)
+            {
+                nint a = r * pitch + q, b = a + other * pitch;
+                S e0 = Power(S.FusedMultiplyAdd(S.Load(scores + a), f, bias is null ? -l0 : S.Load(bias + a) - l0)), e1 = Power(S.FusedMultiplyAdd(S.Load(scores + b), f, bias is null ? -l1 : S.Load(bias + b) - l1));
+                S g0 = S.Load(gradients + a), g1 = S.Load(gradients + b);
+                if (uniform is not null)
+                {
+                    g0 = S.Select(S.Load(uniform + a) < threshold, zero, g0 * kept);
+                    g1 = S.Select(S.Load(uniform + b) < threshold, zero, g1 * kept);
+                }
+                g0 = e0 * (g0 - d0);
+                g1 = e1 * (g1 - d1);
+                if (!isWhole)
+                {
+                    S visible = index < S.Constant(seen + r - q), next = index < S.Constant(seen + r + 1 - q);
+                    (e0, g0, e1, g1) = (S.Select(visible, e0, zero), S.Select(visible, g0, zero), S.Select(next, e1, zero), S.Select(next, g1, zero));
+                }
+                if (other == 0) (e1, g1) = (zero, zero);
+                if (uniform is not null)
+                {
+                    e0 = S.Select(S.Load(uniform + a) < threshold, zero, e0 * kept);
+                    e1 = S.Select(S.Load(uniform + b) < threshold, zero, e1 * kept);
+                }
+                S.Store(Paired(e0, e1), weightPairs + q);
+                S.Store(Paired(g0, g1), gradientPairs + q);
+                Upper.Store(Rounded(g0), gradientRows + q);
+                if (other == 1) Upper.Store(Rounded(g1), gradientRows + rowPitch + q);
+            }
+            weightPairs += pitch;
+            gradientPairs += pitch;
+            gradientRows += 2 * rowPitch;
         }
     }
 

@@ -71,3 +71,35 @@ internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> w
         else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, 1, M.Rows, b, M.Lanes * M.Vectors, c, cRow, into);
     }
 }
+
+/// <summary>As <see cref="PanelKernel{M, T, V}"/>, for A in rows that lie <see cref="DotCode.RowElements"/> elements apart, an element a step; B's steps lie anywhere.</summary>
+internal readonly unsafe struct RowKernel<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
+{
+    readonly nint _address;
+    readonly bool _isMachineCode;
+
+    public RowKernel(int rows, int vectors)
+    {
+        _isMachineCode = M.Pairing == 2 && M.Lanes == 16 && DotCode.IsUsed;
+        _address = _isMachineCode ? (nint)DotCode.OfRows(rows, vectors) : (nint)KernelTable<M, T, V>.Get(rows, vectors);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Run(nint k, T* a, T* b, nint bStep, T* c, nint cRow, Into into)
+    {
+        if (M.Pairing == 2 && M.Lanes == 16 && _isMachineCode)
+        {
+            DotArguments arguments;
+            arguments.Steps = k;
+            arguments.A = a;
+            arguments.B = b;
+            arguments.C = c;
+            arguments.AStep = sizeof(T);
+            arguments.BStep = bStep * sizeof(T);
+            arguments.CRow = cRow * sizeof(T);
+            arguments.Into = (nint)into;
+            ((delegate* unmanaged<DotArguments*, void>)_address)(&arguments);
+        }
+        else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, DotCode.RowElements, 1, b, bStep, c, cRow, into);
+    }
+}

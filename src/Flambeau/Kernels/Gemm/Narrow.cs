@@ -47,3 +47,23 @@ internal static unsafe class Narrow<S, T> where S : unmanaged where T : unmanage
         return Avx512F.ConvertToVector256UInt16(Vector512.ConditionalSelect(Vector512.Equals(x, x).AsUInt32(), rounded, bits | Vector512.Create(0x400000u)) >> 16);
     }
 }
+
+/// <summary>The upper halves of lanes of 32 bits.</summary>
+internal static unsafe class Upper
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<S>(S x, ushort* to) where S : ILanes<S>
+    {
+        if (typeof(S) == typeof(Lanes512<float>) && Avx512F.IsSupported) Avx512F.ConvertToVector256UInt16(((Lanes512<float>)(object)x).V.AsUInt32() >> 16).Store(to);
+        else if (typeof(S) == typeof(Lanes512<float>)) Vector256.Narrow(Halves(((Lanes512<float>)(object)x).V.GetLower()), Halves(((Lanes512<float>)(object)x).V.GetUpper())).Store(to);
+        else if (typeof(S) == typeof(Lanes256<float>)) Vector128.Narrow(Halves(((Lanes256<float>)(object)x).V.GetLower()), Halves(((Lanes256<float>)(object)x).V.GetUpper())).Store(to);
+        else
+        {
+            var halves = Halves(((Lanes128<float>)(object)x).V);
+            Vector128.Narrow(halves, halves).GetLower().Store(to);
+        }
+    }
+
+    static Vector256<uint> Halves(Vector256<float> x) => x.AsUInt32() >> 16;
+    static Vector128<uint> Halves(Vector128<float> x) => x.AsUInt32() >> 16;
+}

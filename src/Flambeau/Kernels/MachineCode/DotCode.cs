@@ -9,7 +9,7 @@ internal unsafe struct DotArguments
 {
     /// <summary>Steps along the contracted index; at least 1.</summary>
     public nint Steps;
-    /// <summary>Rows lie side by side: the elements of a step are one after the other.</summary>
+    /// <summary>Rows lie side by side, the elements of a step one after the other; or as far apart as the kernel was written for.</summary>
     public void* A;
     public void* B, C;
     /// <summary>Bytes from step to step, and from row to row of C.</summary>
@@ -35,6 +35,15 @@ internal static unsafe class DotCode
     public static delegate* unmanaged<DotArguments*, void> Get(int rows, int vectors)
         => (delegate* unmanaged<DotArguments*, void>)Kernels.All[(rows - 1) * MicroKernel.MaxVectors + vectors - 1];
 
+    /// <summary>The same where A's rows lie <see cref="RowElements"/> elements apart.</summary>
+    public static delegate* unmanaged<DotArguments*, void> OfRows(int rows, int vectors)
+        => (delegate* unmanaged<DotArguments*, void>)Kernels.All[Count + (rows - 1) * MicroKernel.MaxVectors + vectors - 1];
+
+    /// <summary>From row to row of A, in elements, in kernels that do not read panels: a block of keys in attention's backward pass, in pairs.</summary>
+    public const int RowElements = Attention.GradKeyBlock / 2;
+
+    const int Count = MicroKernel.MaxRows * MicroKernel.MaxVectors;
+
     // all of them in one piece of memory, made when the first is asked for
     static class Kernels
     {
@@ -43,12 +52,12 @@ internal static unsafe class DotCode
         static nint[] Make()
         {
             var code = new X64Code();
-            var all = new nint[MicroKernel.MaxRows * MicroKernel.MaxVectors];
+            var all = new nint[2 * Count];
             for (int i = 0; i < all.Length; i++)
             {
                 code.Align(64);
                 all[i] = code.Length;
-                Write(code, i / MicroKernel.MaxVectors + 1, i % MicroKernel.MaxVectors + 1, OperatingSystem.IsWindows());
+                Write(code, i % Count / MicroKernel.MaxVectors + 1, i % MicroKernel.MaxVectors + 1, OperatingSystem.IsWindows(), i < Count ? 1 : RowElements);
             }
             nint start = ExecutableMemory.Place(code.ToArray());
             for (int i = 0; i < all.Length; i++) all[i] = start == 0 ? 0 : start + all[i];
@@ -67,8 +76,8 @@ internal static unsafe class DotCode
     static Address At(Field field) => At(Arguments, 8 * (int)field);
     static Address At(Gpr register, int offset) => new(register, offset);
 
-    /// <summary>Writes the kernel of <paramref name="rows"/> × <paramref name="vectors"/> sums.</summary>
-    public static void Write(X64Code code, int rows, int vectors, bool forWindows)
+    /// <summary>Writes the kernel of <paramref name="rows"/> × <paramref name="vectors"/> sums; A's rows lie <paramref name="apart"/> elements apart.</summary>
+    public static void Write(X64Code code, int rows, int vectors, bool forWindows, int apart = 1)
     {
         int sums = rows * vectors;
         Vector Sum(int row, int q) => new(row * vectors + q);
@@ -100,7 +109,7 @@ internal static unsafe class DotCode
         for (int q = 0; q < vectors; q++) code.Load(Row(q), At(B, VectorBytes * q));
         for (int r = 0; r < rows; r++)
         {
-            code.Broadcast(Element(r), At(A, ElementBytes * r));
+            code.Broadcast(Element(r), At(A, ElementBytes * apart * r));
             for (int q = 0; q < vectors; q++) code.DotBFloat16(Sum(r, q), Row(q), Element(r));
         }
         code.Add(A, AStep);

@@ -7,7 +7,7 @@ using Flambeau.Transforms;
 namespace Flambeau.Ops;
 
 /// <summary>
-/// Attention by <see cref="Attention"/>'s kernels: memory linear in the number of tokens, forward and backward. Operands q, k, v and perhaps a mask that is held fixed. Half precision computes in float32.
+/// Attention by <see cref="Attention"/>'s kernels: memory linear in the number of tokens, forward and backward. Operands q, k, v and perhaps a mask that is held fixed. Half precision computes in float32, bfloat16 in pairs; float16's gradients from widened copies.
 /// </summary>
 internal sealed class AttentionKernel(bool isCausal, double scale, double dropout) : ICompositeKernel
 {
@@ -48,11 +48,19 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         return shape.Equals(x.Shape) ? x : x.Expand(shape);
     }
 
-    public Tensor[] Run(Tensor[] x, Draw first, bool record) => x[0].DType == DType.Float64 ? Forward<double>(x, first, record) : Forward<float>(x, first, record);
+    public Tensor[] Run(Tensor[] x, Draw first, bool record)
+    {
+        var type = x[0].DType;
+        if (type == DType.Float64) return Forward<double, double>(x, first, record);
+        if (type == DType.Float32) return Forward<float, float>(x, first, record);
+        return type == DType.BFloat16 ? Forward<BFloat16, float>(x, first, record) : Forward<Half, float>(x, first, record);
+    }
 
     public void Pullback(Node node, Tensor[] x, Tensor? y, Tensor[] statistics, Draw first, Tensor g)
     {
-        var gradients = x[0].DType == DType.Float64 ? Backward<double>(x, y!, statistics[0], first, g) : Backward<float>(x, y!, statistics[0], first, g);
+        var type = x[0].DType;
+        var gradients = type == DType.Float64 ? Backward<double, double>(x, y!, statistics[0], first, g)
+            : type == DType.BFloat16 ? Backward<BFloat16, float>(x, y!, statistics[0], first, g) : Backward<float, float>(x, y!, statistics[0], first, g);
         for (int i = 0; i < gradients.Length; i++)
             if (node.Needs(i)) node.Give(i, gradients[i].To(x[i].DType));
     }
@@ -70,49 +78,48 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         return rank == 2 ? y.Squeeze(1) : y;
     }
 
-    unsafe Tensor[] Forward<T>(Tensor[] x, Draw first, bool record) where T : unmanaged
+    unsafe Tensor[] Forward<E, T>(Tensor[] x, Draw first, bool record) where E : unmanaged where T : unmanaged
     {
         var compute = DTypes.Of<T>();
-        Tensor q = Wide(x[0], compute), k = Wide(x[1], compute), v = Wide(x[2], compute);
+        Tensor q = x[0], k = x[1], v = x[2];
         Shape shape = Sized(q.Shape, v.Shape[^1]);
         var y = Laid(shape, q);
         var sums = record ? Tensor.Empty(Sized(q.Shape, 1), compute) : null;
         var mask = x.Length > 3 ? Mask(x[3], Sized(q.Shape, k.Shape[^2]), compute) : null;
         fixed (byte* atQ = q.Store!, atK = k.Store!, atV = v.Store!, atY = y.Store!, atMask = (mask ?? q).Store!, atSums = (sums ?? q).Store!)
         {
-            var task = Task(q, (T*)atQ, k, (T*)atK, v, (T*)atV, y, (T*)atY, mask, atMask);
+            var task = Task<E, T>(q, (E*)atQ, k, (E*)atK, v, (E*)atV, y, (E*)atY, mask, atMask);
             task.LogSum = sums is null ? null : (T*)atSums;
             (task.Dropout, task.Draw) = (dropout, first);
             Attention.Forward(ref task);
-            Spend(task, 1, compute, [.. x, y]);
+            Spend(task, 1, q.DType, [.. x, y]);
         }
-        var result = y.DType == x[0].DType ? y : y.To(x[0].DType);
-        return sums is null ? [result] : [result, sums];
+        return sums is null ? [y] : [y, sums];
     }
 
-    unsafe Tensor[] Backward<T>(Tensor[] x, Tensor y, Tensor sums, Draw first, Tensor g) where T : unmanaged
+    unsafe Tensor[] Backward<E, T>(Tensor[] x, Tensor y, Tensor sums, Draw first, Tensor g) where E : unmanaged where T : unmanaged
     {
-        var compute = DTypes.Of<T>();
-        Tensor q = Wide(x[0], compute), k = Wide(x[1], compute), v = Wide(x[2], compute), o = Wide(y, compute), gO = Wide(g, compute);
+        DType compute = DTypes.Of<T>(), element = DTypes.Of<E>();
+        Tensor q = Wide(x[0], element), k = Wide(x[1], element), v = Wide(x[2], element), o = Wide(y, element), gO = Wide(g, element);
         Tensor gQ = Laid(q.Shape, q), gK = Laid(k.Shape, k), gV = Laid(v.Shape, v);
         var mask = x.Length > 3 ? Mask(x[3], Sized(q.Shape, k.Shape[^2]), compute) : null;
         fixed (byte* atQ = q.Store!, atK = k.Store!, atV = v.Store!, atO = o.Store!, atMask = (mask ?? q).Store!, atSums = sums.Store!)
         fixed (byte* atGO = gO.Store!, atGQ = gQ.Store!, atGK = gK.Store!, atGV = gV.Store!)
         {
-            var task = Task(q, (T*)atQ, k, (T*)atK, v, (T*)atV, o, (T*)atO, mask, atMask);
+            var task = Task<E, T>(q, (E*)atQ, k, (E*)atK, v, (E*)atV, o, (E*)atO, mask, atMask);
             task.LogSum = (T*)atSums + sums.Offset;
             (task.Dropout, task.Draw) = (dropout, first);
-            task.GradO = OfQueries(gO, (T*)atGO, task.Groups);
-            task.GradQ = OfQueries(gQ, (T*)atGQ, task.Groups);
-            task.GradK = OfKeys(gK, (T*)atGK);
-            task.GradV = OfKeys(gV, (T*)atGV);
+            task.GradO = OfQueries(gO, (E*)atGO, task.Groups);
+            task.GradQ = OfQueries(gQ, (E*)atGQ, task.Groups);
+            task.GradK = OfKeys(gK, (E*)atGK);
+            task.GradV = OfKeys(gV, (E*)atGV);
             Attention.Backward(ref task);
-            Spend(task, 2.5, compute, [.. x, y, g, gQ, gK, gV]);
+            Spend(task, 2.5, element, [.. x, y, g, gQ, gK, gV]);
         }
         return [gQ, gK, gV];
     }
 
-    static Tensor Wide(Tensor x, DType compute) => x.DType == compute ? x : x.Packed(compute);
+    static Tensor Wide(Tensor x, DType type) => x.DType == type ? x : x.Packed(type);
 
     static Shape Sized(Shape like, long last) => Shape.Of([.. like.Sizes.AsSpan(0, like.Rank - 1), last]);
 
@@ -133,13 +140,13 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         return new(Runtime.Storage.Allocate(shape.Count * like.DType.Size), shape, strides, 0, like.DType);
     }
 
-    unsafe AttentionOf<T> Task<T>(Tensor q, T* atQ, Tensor k, T* atK, Tensor v, T* atV, Tensor o, T* atO, Tensor? mask, byte* atMask) where T : unmanaged
+    unsafe AttentionOf<E, T> Task<E, T>(Tensor q, E* atQ, Tensor k, E* atK, Tensor v, E* atV, Tensor o, E* atO, Tensor? mask, byte* atMask) where E : unmanaged where T : unmanaged
     {
         long[] sizes = k.Shape.Sizes[..^2];
         long items = 1;
         foreach (long size in sizes) items *= size;
         int groups = (int)(HeadsOf(q) / HeadsOf(k));
-        var task = new AttentionOf<T>
+        var task = new AttentionOf<E, T>
         {
             Sizes = sizes, Items = items, Groups = groups, Queries = q.Shape[^2], Keys = k.Shape[^2], Size = (int)k.Shape[^1], ValueSize = (int)v.Shape[^1], Scale = scale, IsCausal = isCausal,
             Q = OfQueries(q, atQ, groups), K = OfKeys(k, atK), V = OfKeys(v, atV), O = OfQueries(o, atO, groups),
@@ -160,7 +167,7 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         return heads;
     }
 
-    static unsafe void Spend<T>(in AttentionOf<T> task, double times, DType type, ReadOnlySpan<Tensor> moved) where T : unmanaged
+    static unsafe void Spend<E, T>(in AttentionOf<E, T> task, double times, DType type, ReadOnlySpan<Tensor> moved) where E : unmanaged where T : unmanaged
     {
         if (Recording.Open is not { } profile) return;
         long bytes = 0;
