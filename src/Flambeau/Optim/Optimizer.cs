@@ -64,6 +64,7 @@ public abstract class Optimizer
     {
         using var scope = Recording.Part(Name, "Step", ProfileKind.Optimizer);
         using var _ = Autograd.NoGrad();
+        using var casts = Autocast.Off();
         foreach (var group in Groups) group.Validate(Name);
         try
         {
