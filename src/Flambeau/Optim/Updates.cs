@@ -40,6 +40,12 @@ internal sealed unsafe class Updates
     object? _owner;
     long _step;
 
+    /// <summary>True looks at what was updated, while it is in the cache: <see cref="FoundNonfinite"/> tells whether an element became infinite or NaN.</summary>
+    public bool Watches { get; init; }
+
+    /// <summary>Since it was set to false.</summary>
+    public bool FoundNonfinite { get; set; }
+
     /// <summary>True if the coefficients set last are those of this group in this step, so that they need not be computed again.</summary>
     public bool HasCoefficients(object group, long step) => ReferenceEquals(_owner, group) && _step == step;
 
@@ -161,7 +167,9 @@ internal sealed unsafe class Updates
                 // by the one part that its beginning lies in
                 if (e.Begin >= from) CountWrites(e);
                 long first = e.Begin + Overhead, start = Math.Max(0, from - first), end = Math.Min(e.P.Numel, to - first);
-                if (start < end) RunStretch(e, start, end - start, coefficients + e.Coefficients);
+                if (start >= end) continue;
+                RunStretch(e, start, end - start, coefficients + e.Coefficients);
+                if (Watches && !IsFinite(e.P, start, end - start)) FoundNonfinite = true;
             }
     }
 
@@ -188,6 +196,11 @@ internal sealed unsafe class Updates
             else if (e.P.DType == compute && e.G.DType == compute) e.Kernel.Run(compute, At(e.P, p, start), x, n, 0);
             else RunTiles(e, compute, At(e.P, p, start), At(e.Master, master, start), x, n);
         }
+    }
+
+    static bool IsFinite(Tensor x, long start, long n)
+    {
+        fixed (byte* store = x.Store) return Finite.All(x.DType, At(x, store, start), n);
     }
 
     static byte* At(Tensor? x, byte* store, long element) => x is null ? null : store + (x.Offset + element) * x.DType.Size;
