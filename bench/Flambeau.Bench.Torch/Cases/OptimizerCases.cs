@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Flambeau.Bench.Torch.Models;
 using Flambeau.Bench.Torch.Native;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -7,7 +8,7 @@ using static TorchSharp.torch;
 namespace Flambeau.Bench.Torch.Cases;
 
 /// <summary>
-/// Optimizer steps over fixed gradients: <c>optim.adamw</c>, <c>optim.sgd</c> (momentum 0.9) and <c>optim.clip_norm</c>, over <c>count</c> tensors of <c>elements</c> elements, or over
+/// Optimizer steps over fixed gradients: <c>optim.adamw</c>, <c>optim.adamw_masters</c> (of parameters in half precision), <c>optim.sgd</c> (momentum 0.9) and <c>optim.clip_norm</c>, over <c>count</c> tensors of <c>elements</c> elements, or over
 /// the shapes of GPT-2 if <c>gpt2</c> is true. Optimizers are the fused ones: one C++ call a step.
 /// </summary>
 internal static class OptimizerCases
@@ -15,6 +16,7 @@ internal static class OptimizerCases
     public static IEnumerable<KeyValuePair<string, Func<Request, JsonObject>>> All =>
     [
         new("optim.adamw", r => Step(r, AdamW)),
+        new("optim.adamw_masters", r => Step(r, AdamWWithMasters)),
         new("optim.sgd", r => Step(r, Sgd)),
         new("optim.clip_norm", r => Step(r, Clip)),
     ];
@@ -31,6 +33,12 @@ internal static class OptimizerCases
     private static Action AdamW(Parameter[] parameters, Tensor[] gradients)
     {
         var optimizer = new FusedAdamW(parameters, 1e-3);
+        return () => optimizer.Step(gradients);
+    }
+
+    private static Action AdamWWithMasters(Parameter[] parameters, Tensor[] gradients)
+    {
+        var optimizer = new MasterAdamW(parameters, 1e-3);
         return () => optimizer.Step(gradients);
     }
 

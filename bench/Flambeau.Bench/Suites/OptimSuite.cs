@@ -16,6 +16,8 @@ internal sealed class OptimSuite : ISuite
         Many("SGD with momentum", "sgd", p => new SGD(p, momentum: 0.9).Step),
         Many("clip norm", "clip_norm", Clip),
         Gpt(options, "AdamW", "adamw", 28, p => new AdamW(p).Step),
+        // and a master of each parameter, read and written; parameter and gradient are half as long
+        Gpt(options, "AdamW with masters", "adamw_masters", 30, p => new AdamW(p).Step, DType.BFloat16),
         Gpt(options, "SGD with momentum", "sgd", 20, p => new SGD(p, momentum: 0.9).Step),
         Gpt(options, "clip norm", "clip_norm", 12, Clip),
     ];
@@ -26,11 +28,12 @@ internal sealed class OptimSuite : ISuite
         Peer = Case.Torch($"optim.{peer}", new { count = 1000, elements = 64 }),
     };
 
-    private static Case Gpt(Options options, string name, string peer, double bytes, Func<Tensor[], Action> make) => new($"{name}, GPT-2 124M", Unit.GigabytesPerSecond)
+    private static Case Gpt(Options options, string name, string peer, double bytes, Func<Tensor[], Action> make, DType type = DType.Float32) => new($"{name}, GPT-2 124M", Unit.GigabytesPerSecond)
     {
+        DType = type.Name,
         Work = bytes * Gpt2.Shapes.Sum(shape => shape.Aggregate((a, b) => a * b)),
         Limit = () => Limits.CopyBandwidth(options.Threads),
-        Ours = Case.Timed(() => make(Parameters(Gpt2.Shapes))),
+        Ours = Case.Timed(() => make(Parameters(Gpt2.Shapes, type))),
         Peer = Case.Torch($"optim.{peer}", new { gpt2 = true }),
     };
 
@@ -41,10 +44,10 @@ internal sealed class OptimSuite : ISuite
         return () => Gradients.ClipNorm(parameters, bound *= 0.99999);
     }
 
-    private static Tensor[] Parameters(IEnumerable<long[]> shapes)
+    private static Tensor[] Parameters(IEnumerable<long[]> shapes, DType type = DType.Float32)
     {
-        Tensor[] parameters = [.. shapes.Select(shape => NN.Module.Parameter(Tensor.RandN(shape)))];
-        foreach (var p in parameters) p.Grad = Tensor.RandN(p.Shape) * 0.01;
+        Tensor[] parameters = [.. shapes.Select(shape => NN.Module.Parameter(Tensor.RandN(shape, type)))];
+        foreach (var p in parameters) p.Grad = Tensor.RandN(p.Shape, type) * 0.01;
         return parameters;
     }
 }

@@ -195,7 +195,7 @@ internal sealed class Fused : ICompositeKernel
         }
     }
 
-    /// <summary>What programs are known by: the body, its attributes, and of each operand shape, type and whether it wants a gradient.</summary>
+    /// <summary>What programs are known by: the body, its attributes, the type that operators are cast to, and of each operand shape, type and whether it wants a gradient.</summary>
     sealed class Key : IEquatable<Key>
     {
         readonly MethodInfo _body;
@@ -206,10 +206,12 @@ internal sealed class Fused : ICompositeKernel
         public Key(MethodInfo body, object attributes, Tensor[] x, bool record)
         {
             (_body, _attributes) = (body, attributes);
-            int length = 0;
+            int length = 1;
             foreach (var t in x) length += t.Rank + 1;
             _operands = new long[length];
-            int at = 0;
+            // inside a scope of Autocast a body has casts
+            _operands[0] = Autocast.Type is { } type ? (long)type + 1 : 0;
+            int at = 1;
             var hash = new HashCode();
             foreach (var t in x)
             {

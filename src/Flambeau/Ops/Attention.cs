@@ -31,6 +31,8 @@ namespace Flambeau
                 bool grouped = heads != shared && shared > 1;
                 if (grouped && heads % shared != 0) throw Errors.Make(op, $"{heads} query heads are no multiple of {shared} key heads", ("q", x), ("k", k));
                 double factor = scale ?? 1 / Math.Sqrt(x.Shape[^1]);
+                using var cast = Autocast.Enter<Ops.ScaledDotProductAttention>();
+                (x, k, v, mask) = (cast.Of(x), cast.Of(k), cast.Of(v), cast.Of(mask));
                 generator ??= Generator.Default;
                 var (q, kernel) = (x, (AttentionKernel?)null);
                 if (dropout is >= 0 and < 1 && AttentionKernel.Suits(ref q, ref k, ref v, mask)) kernel = new(isCausal, factor, dropout);
@@ -74,6 +76,8 @@ namespace Flambeau.Ops
     /// <summary>softmax(q · kᵀ · scale + mask) · v.</summary>
     public readonly struct ScaledDotProductAttention : IComposite
     {
+        /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Lower;
         /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [

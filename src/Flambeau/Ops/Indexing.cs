@@ -29,6 +29,8 @@ namespace Flambeau.Ops
     public readonly struct IndexCopy : IIndexing
     {
         /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Widest;
+        /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
             new("x.IndexCopy(1, index, source)", g => [Tensor.RandN([3, 5], generator: g), Tensor.RandInt(0, 5, [3], generator: g), Tensor.RandN([3, 3], generator: g)], t => t[0].IndexCopy(1, t[1], t[2])),
@@ -338,7 +340,13 @@ namespace Flambeau
             /// <param name="dim">The indexed dimension; negative counts from the end.</param>
             /// <param name="index">int64 or int32 [n].</param>
             /// <param name="source">Of the type of x and its shape, but for n positions along <paramref name="dim"/>.</param>
-            public Tensor IndexCopy(int dim, Tensor index, Tensor source) => Written("IndexCopy", x, dim, index, source, static d => new IndexCopyOp(d));
+            public Tensor IndexCopy(int dim, Tensor index, Tensor source)
+            {
+                using var cast = Autocast.Enter<Ops.IndexCopy>();
+                Tensor[] both = [x, source];
+                cast.Widen(both);
+                return Written("IndexCopy", both[0], dim, index, both[1], static d => new IndexCopyOp(d));
+            }
 
             /// <summary><c>IndexCopy</c> in place (PyTorch: <c>index_copy_</c>).</summary>
             public Tensor IndexCopy_(int dim, Tensor index, Tensor source) => WrittenInPlace("IndexCopy_", x, dim, index, source, static d => new IndexCopyOp(d));

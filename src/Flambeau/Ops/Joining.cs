@@ -7,6 +7,8 @@ namespace Flambeau.Ops
     public readonly struct Cat : IIndexing
     {
         /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Widest;
+        /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
             new("Tensor.Cat(x, 1)", g => [Tensor.RandN([2, 3], generator: g), Tensor.RandN([2, 0], generator: g), Tensor.RandN([2, 4], generator: g)], t => Tensor.Cat(t, 1)),
@@ -16,6 +18,8 @@ namespace Flambeau.Ops
     /// <summary>Tensors along a new dimension.</summary>
     public readonly struct Stack : IIndexing
     {
+        /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Widest;
         /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
@@ -130,6 +134,8 @@ namespace Flambeau
             for (int i = 0; i < tensors.Length; i++) CheckFits(tensors[i], i, first, d);
             if (tensors.Length == 1) return first.Clone();
             var parts = tensors.ToArray();
+            using var cast = Flambeau.Autocast.Enter<Ops.Cat>();
+            cast.Widen(parts);
             for (int i = 0; i < parts.Length; i++) if (IsNothing(parts[i])) parts[i] = parts[i].Reshape(first.Shape.With(d, 0));
             return new CatOp(d).Apply(parts);
         }

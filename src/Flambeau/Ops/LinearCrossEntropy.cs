@@ -28,7 +28,8 @@ namespace Flambeau
                 var rows = x.Rank == 2 ? x : x.Reshape(-1, x.Shape[^1]);
                 var classes = target.Rank == 1 ? target : target.Reshape(-1);
                 Tensor Whole(Tensor[] t) => t[0].Linear(t[1]).CrossEntropy(t[2], null, ignoreIndex, labelSmoothing, reduction);
-                bool chunked = reduction != LossReduction.None && x.DType == weight.DType && x.DType is DType.Float32 or DType.Float64 && rows.Shape[0] > LinearCrossEntropyKernel.Rows;
+                // under Autocast a product and a loss, each by its own policy
+                bool chunked = !Autocast.IsEnabled && reduction != LossReduction.None && x.DType == weight.DType && x.DType is DType.Float32 or DType.Float64 && rows.Shape[0] > LinearCrossEntropyKernel.Rows;
                 if (!chunked)
                 {
                     var loss = Whole([rows, weight, classes]);

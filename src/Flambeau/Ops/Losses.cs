@@ -6,6 +6,8 @@ namespace Flambeau.Ops
     public readonly struct CrossEntropy : IComposite
     {
         /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Float32;
+        /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
             new("x.CrossEntropy(target)", g => [Tensor.RandN([4, 5], generator: g), Tensor.RandInt(0, 5, [4], generator: g)], t => t[0].CrossEntropy(t[1])),
@@ -18,6 +20,8 @@ namespace Flambeau.Ops
     public readonly struct NllLoss : IComposite
     {
         /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Float32;
+        /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
             new("x.NllLoss(target)", g => [Tensor.RandN([4, 5], generator: g), Tensor.RandInt(0, 5, [4], generator: g)], t => t[0].NllLoss(t[1])),
@@ -27,6 +31,8 @@ namespace Flambeau.Ops
     /// <summary>(x − target)².</summary>
     public readonly struct MseLoss : IComposite
     {
+        /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Float32;
         /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
@@ -38,6 +44,8 @@ namespace Flambeau.Ops
     public readonly struct L1Loss : IComposite
     {
         /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Float32;
+        /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
             new("x.L1Loss(target)", g => [Tensor.RandN([4, 5], generator: g), Tensor.RandN([4, 5], generator: g)], t => t[0].L1Loss(t[1])),
@@ -47,6 +55,8 @@ namespace Flambeau.Ops
     /// <summary>Quadratic near zero, linear beyond.</summary>
     public readonly struct SmoothL1Loss : IComposite
     {
+        /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Float32;
         /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
@@ -58,6 +68,8 @@ namespace Flambeau.Ops
     public readonly struct BinaryCrossEntropyWithLogits : IComposite
     {
         /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Float32;
+        /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
             new("x.BinaryCrossEntropyWithLogits(target)", g => [Tensor.RandN([4, 5], generator: g), Tensor.Rand([4, 5], generator: g)], t => t[0].BinaryCrossEntropyWithLogits(t[1])),
@@ -67,6 +79,8 @@ namespace Flambeau.Ops
     /// <summary>t (ln t − x).</summary>
     public readonly struct KlDiv : IComposite
     {
+        /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Float32;
         /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
@@ -105,7 +119,10 @@ namespace Flambeau
             public Tensor CrossEntropy(Tensor target, Tensor? weight = null, long ignoreIndex = -100, double labelSmoothing = 0, LossReduction reduction = LossReduction.Mean)
             {
                 if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw Errors.Make("CrossEntropy", $"labelSmoothing must lie in [0, 1], got {labelSmoothing}", ("x", x));
-                if (target.DType.IsFloatingPoint) return SoftTargets(x, target, weight, labelSmoothing, reduction);
+                using var cast = Autocast.Enter<Ops.CrossEntropy>();
+                if (target.DType.IsFloatingPoint) return SoftTargets(cast.Of(x), cast.Of(target), cast.Of(weight), labelSmoothing, reduction);
+                // computed in float32 anyhow: logits need no cast, which would be a pass over the largest tensor of a language model
+                (var type, weight) = (cast.TypeOf(x), cast.Of(weight));
                 using var temporaries = Temporaries.Begin();
                 var logits = ClassesLast("CrossEntropy", x, target, weight);
                 var (counted, classes) = Targets("CrossEntropy", target, ignoreIndex, logits.Shape[^1]);
@@ -124,13 +141,15 @@ namespace Flambeau
                     if (counted is not null) spread = spread.MaskedFill(counted.LogicalNot(), 0);
                     loss = loss * (1 - labelSmoothing) + spread * (labelSmoothing / logits.Shape[^1]);
                 }
-                return temporaries.Keep(Reduce(loss, weights, reduction).To(x.DType));
+                return temporaries.Keep(Reduce(loss, weights, reduction).To(type));
             }
 
             /// <summary>−x[target], x log-probabilities with the classes along dimension 1, or 0 of a single sample (PyTorch: <c>nll_loss</c>).</summary>
             public Tensor NllLoss(Tensor target, Tensor? weight = null, long ignoreIndex = -100, LossReduction reduction = LossReduction.Mean)
             {
                 using var temporaries = Temporaries.Begin();
+                using var cast = Autocast.Enter<Ops.NllLoss>();
+                (x, weight) = (cast.Of(x), cast.Of(weight));
                 var logs = ClassesLast("NllLoss", x, target, weight);
                 var (counted, classes) = Targets("NllLoss", target, ignoreIndex, logs.Shape[^1]);
                 var loss = -logs.Gather(-1, classes.Unsqueeze(-1)).Squeeze(-1);
@@ -143,6 +162,8 @@ namespace Flambeau
             public Tensor MseLoss(Tensor target, LossReduction reduction = LossReduction.Mean)
             {
                 SameShape("MseLoss", x, target);
+                using var cast = Autocast.Enter<Ops.MseLoss>();
+                (x, target) = (cast.Of(x), cast.Of(target));
                 return Ops.Composite.Apply("MseLoss", t =>
                 {
                     using var temporaries = Temporaries.Begin();
@@ -155,6 +176,8 @@ namespace Flambeau
             public Tensor L1Loss(Tensor target, LossReduction reduction = LossReduction.Mean)
             {
                 SameShape("L1Loss", x, target);
+                using var cast = Autocast.Enter<Ops.L1Loss>();
+                (x, target) = (cast.Of(x), cast.Of(target));
                 return Ops.Composite.Apply("L1Loss", t =>
                 {
                     using var temporaries = Temporaries.Begin();
@@ -166,6 +189,8 @@ namespace Flambeau
             public Tensor SmoothL1Loss(Tensor target, double beta = 1, LossReduction reduction = LossReduction.Mean)
             {
                 SameShape("SmoothL1Loss", x, target);
+                using var cast = Autocast.Enter<Ops.SmoothL1Loss>();
+                (x, target) = (cast.Of(x), cast.Of(target));
                 if (beta == 0) return x.L1Loss(target, reduction);
                 return Ops.Composite.Apply("SmoothL1Loss", t =>
                 {
@@ -185,6 +210,8 @@ namespace Flambeau
             {
                 using var temporaries = Temporaries.Begin();
                 SameShape("BinaryCrossEntropyWithLogits", x, target);
+                using var cast = Autocast.Enter<Ops.BinaryCrossEntropyWithLogits>();
+                (x, target, weight, posWeight) = (cast.Of(x), cast.Of(target), cast.Of(weight), cast.Of(posWeight));
                 var positive = x.LogSigmoid() * target;
                 if (posWeight is not null) positive *= posWeight;
                 var loss = -(positive + (-x).LogSigmoid() * (1 - target));
@@ -196,6 +223,8 @@ namespace Flambeau
             public Tensor KlDiv(Tensor target, LossReduction reduction = LossReduction.Mean)
             {
                 SameShape("KlDiv", x, target);
+                using var cast = Autocast.Enter<Ops.KlDiv>();
+                (x, target) = (cast.Of(x), cast.Of(target));
                 return Ops.Composite.Apply("KlDiv", t =>
                 {
                     using var temporaries = Temporaries.Begin();

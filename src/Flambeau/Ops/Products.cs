@@ -17,7 +17,8 @@ namespace Flambeau
                 long inner = x.Shape[^1], rows = y.Rank == 1 ? y.Shape[0] : y.Shape[^2];
                 if (inner != rows)
                     throw Errors.Make("MatMul", $"inner sizes differ, {inner} ≠ {rows}: the last size of the left must equal the {(y.Rank == 1 ? "" : "second to ")}last of the right", ("left", x), ("right", y));
-                return BatchedProduct(x, y);
+                using var cast = Autocast.Enter<Ops.MatMul>();
+                return BatchedProduct(cast.Of(x), cast.Of(y));
             }
 
             /// <summary>The product of two matrices (PyTorch: <c>mm</c>).</summary>
@@ -38,6 +39,8 @@ namespace Flambeau
             /// <summary>β · x + α · (y · z), x broadcast to the product's shape (PyTorch: <c>addmm</c>).</summary>
             public Tensor AddMm(Tensor y, Tensor z, Scalar? beta = null, Scalar? alpha = null)
             {
+                using var cast = Autocast.Enter<Ops.MatMul>();
+                (x, y, z) = (cast.Of(x), cast.Of(y), cast.Of(z));
                 var product = alpha is { } a ? y.Mm(z) * a : y.Mm(z);
                 if (Shapes.TryBroadcast(x.Shape, product.Shape, out _) is not { } shape || !shape.Equals(product.Shape))
                     throw Errors.Make("AddMm", $"the summand of shape {x.Shape} does not broadcast to the product's shape {product.Shape}", ("x", x), ("y", y), ("z", z));
@@ -51,6 +54,8 @@ namespace Flambeau
                 if (weight.Rank != 2) throw Errors.Make("Linear", "the weight must be a matrix [out, in]", ("x", x), ("weight", weight));
                 if (x.Rank == 0 || x.Shape[^1] != weight.Shape[1])
                     throw Errors.Make("Linear", $"the last size of the input must be {weight.Shape[1]}, the weight's second, got {(x.Rank == 0 ? "a 0-dim tensor" : x.Shape[^1])}", ("x", x), ("weight", weight));
+                using var cast = Autocast.Enter<Ops.Linear>();
+                (x, weight, bias) = (cast.Of(x), cast.Of(weight), cast.Of(bias));
                 var y = LinearOp(x.Rank).Apply(x, weight);
                 if (bias is null) return y;
                 // nobody has seen the product yet, and no gradient needs it: the bias is added in its own memory
@@ -66,7 +71,11 @@ namespace Flambeau
             /// Without an arrow the result has the indices that occur once, in alphabetical order (PyTorch: <c>torch.einsum</c>).
             /// </summary>
             /// <exception cref="FlambeauException">The equation does not fit the operands, or one index has two sizes.</exception>
-            public static Tensor Einsum(string equation, params Tensor[] operands) => EinsumPlan.Run(equation, operands);
+            public static Tensor Einsum(string equation, params Tensor[] operands)
+            {
+                using var cast = Autocast.Enter<Ops.Einsum>();
+                return EinsumPlan.Run(equation, cast.Of(operands));
+            }
         }
 
         // letters for leading dims; the last three of the alphabet are the products' own

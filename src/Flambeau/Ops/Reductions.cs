@@ -27,6 +27,8 @@ namespace Flambeau.Ops
     public readonly struct Prod : IReduction
     {
         /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.Float32;
+        /// <inheritdoc/>
         public static Accumulation Accumulation => Accumulation.IntToInt64;
         /// <inheritdoc/>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

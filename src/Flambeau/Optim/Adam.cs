@@ -76,8 +76,6 @@ public sealed class AdamW : Optimizer
 /// <summary>The arithmetic that Adam, AdamW and Muon's other parameters share.</summary>
 internal static class AdamStep
 {
-    const int Mean = 0, Square = 1, Largest = 2;
-
     public static IReadOnlyList<string> StateNames { get; } = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
 
     public static void Add(AdamGroup o, Tensor p, Tensor g, ParameterState state, Updates updates, bool decoupled)
@@ -96,9 +94,8 @@ internal static class AdamStep
 
     static void Add<TCoupled, TNear>(AdamGroup o, Tensor p, Tensor g, ParameterState state, Updates updates) where TCoupled : struct, IChoice where TNear : struct, IChoice
     {
-        Tensor m = state.Get(Mean, p), v = state.Get(Square, p);
-        if (o.AmsGrad) updates.Add<Step<TCoupled, TNear, Yes>>(p, g, m, v, state.Get(Largest, p));
-        else updates.Add<Step<TCoupled, TNear, No>>(p, g, m, v);
+        if (o.AmsGrad) updates.Add<Step<TCoupled, TNear, Yes>>(p, g, state);
+        else updates.Add<Step<TCoupled, TNear, No>>(p, g, state);
     }
 
     static void SetCoefficients(AdamGroup o, long step, Updates updates, double kept)

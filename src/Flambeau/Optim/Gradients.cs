@@ -71,6 +71,26 @@ public static class Gradients
         Change<Clip>(Of(parameters), value);
     }
 
+    /// <summary>
+    /// Multiplies all gradients, in place; those in float16 are replaced by float32 ones, since what is scaled down may be too small for float16. False if one is infinite or NaN. One parallel region.
+    /// </summary>
+    internal static bool Unscale(IEnumerable<Tensor> parameters, double factor)
+    {
+        using var _ = Autograd.NoGrad();
+        var updates = t_watched ??= new() { Watches = true };
+        updates.FoundNonfinite = false;
+        List<Tensor> gradients = [], scaled = [];
+        foreach (var p in parameters)
+        {
+            if (p.Meta?.PassingGrad is not { } g) continue;
+            gradients.Add(g);
+            scaled.Add(g.DType == DType.Float16 ? Tensor.Empty(g.Shape, DType.Float32) : g);
+            if (g.DType == DType.Float16) p.Grad = scaled[^1];
+        }
+        Change<Scale>(updates, scaled, gradients, factor);
+        return !updates.FoundNonfinite;
+    }
+
     static List<Tensor> Of(IEnumerable<Tensor> parameters)
     {
         var gradients = new List<Tensor>();
@@ -78,18 +98,19 @@ public static class Gradients
         return gradients;
     }
 
+    static void Change<TUpdate>(List<Tensor> gradients, double coefficient) where TUpdate : struct, IUpdate => Change<TUpdate>(t_updates ??= new(), gradients, gradients, coefficient);
+
     // every gradient by itself, all in one parallel region; what shares memory is changed in turn
-    static void Change<TUpdate>(List<Tensor> gradients, double coefficient) where TUpdate : struct, IUpdate
+    static void Change<TUpdate>(Updates updates, List<Tensor> changes, List<Tensor> gradients, double coefficient) where TUpdate : struct, IUpdate
     {
-        var updates = t_updates ??= new();
         var changed = t_changed ??= new(ReferenceEqualityComparer.Instance);
         updates.SetCoefficients(updates, 0, [coefficient]);
         try
         {
-            foreach (var g in gradients)
+            for (int i = 0; i < changes.Count; i++)
             {
-                if (!changed.Add(g.Concrete("Gradients"))) updates.Run();
-                updates.Add<TUpdate>(g, g);
+                if (!changed.Add(changes[i].Concrete("Gradients"))) updates.Run();
+                updates.Add<TUpdate>(changes[i], gradients[i]);
             }
         }
         finally
@@ -101,7 +122,7 @@ public static class Gradients
 
     // their tables are kept from step to step, their tensors are not
     [ThreadStatic] static Norms? t_norms;
-    [ThreadStatic] static Updates? t_updates;
+    [ThreadStatic] static Updates? t_updates, t_watched;
     [ThreadStatic] static HashSet<Storage>? t_changed;
 
     readonly struct Scale : IUpdate

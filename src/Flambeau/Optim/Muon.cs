@@ -83,11 +83,11 @@ public sealed class Muon : Optimizer
         state.Step++;
         var buffer = state.Get(Buffer, p);
         var direction = g.Detach().To(buffer.DType).Clone();
-        UpdateLoop.Run<Averages>(direction, direction, buffer, [1 - o.Momentum, o.Momentum, o.Maximize ? -1 : 1, o.Nesterov ? 1 : 0]);
+        UpdateLoop.Run<Averages>(direction, direction, buffer, null, [1 - o.Momentum, o.Momentum, o.Maximize ? -1 : 1, o.Nesterov ? 1 : 0]);
         var step = Orthogonalize(direction, o.Iterations, o.Epsilon);
         double rows = p.Shape[0], columns = p.Shape[1];
         double scale = o.Scale == MuonScale.Original ? Math.Sqrt(Math.Max(1, rows / columns)) : 0.2 * Math.Sqrt(Math.Max(rows, columns));
-        UpdateLoop.Run<Apply>(p, step, null, [1 - o.LearningRate * o.WeightDecay, -o.LearningRate * scale]);
+        UpdateLoop.Run<Apply>(p, step, null, state.Master, [1 - o.LearningRate * o.WeightDecay, -o.LearningRate * scale]);
     }
 
     /// <summary>Near the nearest matrix with singular values 1: five steps bring them into about [0.7, 1.2].</summary>

@@ -6,9 +6,14 @@ namespace Flambeau.Optim;
 /// <summary>
 /// Changes parameters by their gradients (PyTorch: <c>torch.optim.Optimizer</c>). Parameters come in groups with options of their own; a state is kept for each parameter that ever had a gradient.
 /// </summary>
-/// <remarks>States of float16 and bfloat16 parameters are float32, and a step rounds the parameter once. Everything else is in the parameter's own type.</remarks>
+/// <remarks>
+/// States of float16 and bfloat16 parameters are float32, and so is the copy that steps change (<see cref="ParameterGroup.MasterWeights"/>); the parameter is that copy, rounded once.
+/// Whoever writes to the parameter between steps is followed: an element that the copy no longer rounds to counts. Everything else is in the parameter's own type.
+/// </remarks>
 public abstract class Optimizer
 {
+    const string Master = "master";
+
     readonly Slot[] _slots; // parameters are counted over the groups
     readonly Updates _updates = new();
     readonly bool _sharesMemory;
@@ -59,13 +64,16 @@ public abstract class Optimizer
     {
         using var scope = Recording.Part(Name, "Step", ProfileKind.Optimizer);
         using var _ = Autograd.NoGrad();
+        using var casts = Autocast.Off();
         foreach (var group in Groups) group.Validate(Name);
         try
         {
             foreach (ref var slot in _slots.AsSpan())
             {
                 if (slot.Parameter.Meta?.PassingGrad is not { } g) continue;
-                Update(slot.Group, slot.Parameter, g, slot.State ??= new(StateNames(slot.Group).Count), _updates);
+                var state = slot.State ??= new(StateNames(slot.Group).Count);
+                state.Master = !slot.Group.MasterWeights || slot.Parameter.DType == UpdateLoop.StateType(slot.Parameter.DType) ? null : state.Master ?? MasterOf(slot.Parameter);
+                Update(slot.Group, slot.Parameter, g, state, _updates);
                 // what may overlap is updated in turn
                 if (_sharesMemory) _updates.Run();
             }
@@ -75,6 +83,12 @@ public abstract class Optimizer
             // those before one that cannot be updated have counted their step
             _updates.Finish();
         }
+    }
+
+    static Tensor MasterOf(Tensor p)
+    {
+        var master = Tensor.Empty(p.Shape, UpdateLoop.StateType(p.DType));
+        return master.Copy_(p);
     }
 
     /// <summary>Forgets all gradients (PyTorch: <c>zero_grad(set_to_none=True)</c>).</summary>
@@ -94,7 +108,7 @@ public abstract class Optimizer
 
     /// <summary>
     /// All that a later step depends on, as tensors to be saved with the model: PyTorch's structure with its levels joined by dots. <c>state.3.exp_avg</c> (parameters are counted over the groups),
-    /// <c>state.3.step</c> (float64), <c>param_groups.0.lr</c> (float64 or bool) and <c>param_groups.0.params</c> (int64). States are copies: later steps do not change them.
+    /// <c>state.3.step</c> (float64), <c>state.3.master</c> (float32, of a float16 or bfloat16 parameter), <c>param_groups.0.lr</c> (float64 or bool) and <c>param_groups.0.params</c> (int64). States are copies: later steps do not change them.
     /// </summary>
     public OrderedDictionary<string, Tensor> StateDict()
     {
@@ -110,6 +124,7 @@ public abstract class Optimizer
                 if (_slots[index].State is not { Step: > 0 } state) continue;
                 result.Add($"state.{index}.step", Tensor.FromScalar((double)state.Step, DType.Float64));
                 for (int k = 0; k < names.Count; k++) if (state.Has(k)) result.Add($"state.{index}.{names[k]}", state[k]!.Clone());
+                if (state.Master is { } master) result.Add($"state.{index}.{Master}", master.Clone());
             }
             Groups[g].Options(new Writer(result, $"param_groups.{g}."));
             result.Add($"param_groups.{g}.params", Tensor.Arange(first, index, 1));
@@ -153,17 +168,22 @@ public abstract class Optimizer
         known.Add(prefix + "step");
         var names = StateNames(group);
         foreach (string name in names) known.Add(prefix + name);
+        known.Add(prefix + Master);
         if (!state.TryGetValue(prefix + "step", out var step)) return null;
         var restored = new ParameterState(names.Count) { Step = step.Numel == 1 ? (long)step.Item() : 0 };
         if (restored.Step <= 0) wrong.Append($"\n  value       {prefix}step must be one positive number");
-        var type = UpdateLoop.StateType(p.DType);
-        for (int k = 0; k < names.Count; k++)
-        {
-            if (!state.TryGetValue(prefix + names[k], out var value)) continue;
-            if (!value.Shape.Equals(p.Shape) || value.DType != type) wrong.Append($"\n  shape       {prefix}{names[k]} needs {type.Name}{p.Shape}, the state has {value.DType.Name}{value.Shape}");
-            else restored[k] = value.Detach().Clone();
-        }
+        for (int k = 0; k < names.Count; k++) restored[k] = Restore(state, prefix + names[k], p, wrong);
+        restored.Master = Restore(state, prefix + Master, p, wrong);
         return restored;
+    }
+
+    static Tensor? Restore(IReadOnlyDictionary<string, Tensor> state, string name, Tensor p, StringBuilder wrong)
+    {
+        if (!state.TryGetValue(name, out var value)) return null;
+        var type = UpdateLoop.StateType(p.DType);
+        if (value.Shape.Equals(p.Shape) && value.DType == type) return value.Detach().Clone();
+        wrong.Append($"\n  shape       {name} needs {type.Name}{p.Shape}, the state has {value.DType.Name}{value.Shape}");
+        return null;
     }
 
     sealed class Writer(OrderedDictionary<string, Tensor> into, string prefix) : IOptionVisitor
@@ -199,6 +219,9 @@ internal sealed class ParameterState(int count)
 
     /// <summary>Steps taken.</summary>
     public long Step;
+
+    /// <summary>What steps change instead of a parameter of half precision, if anything.</summary>
+    public Tensor? Master;
 
     public Tensor? this[int index] { get => _tensors[index]; set => _tensors[index] = value; }
 

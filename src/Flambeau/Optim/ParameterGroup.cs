@@ -18,6 +18,12 @@ public abstract class ParameterGroup
     /// <summary>True climbs instead of descending.</summary>
     public bool Maximize { get; set; }
 
+    /// <summary>
+    /// True keeps a float32 copy of every float16 and bfloat16 parameter, which a step changes; the parameter is that copy, rounded. Without it an update below half a unit in the parameter's last place is lost,
+    /// each time. Parameters of other types have none.
+    /// </summary>
+    public bool MasterWeights { get; set; } = true;
+
     /// <summary>Checks the options' ranges; says which is wrong.</summary>
     internal virtual void Validate(string optimizer)
     {
@@ -36,6 +42,7 @@ public abstract class ParameterGroup
         LearningRate = visit.Number("lr", LearningRate);
         WeightDecay = visit.Number("weight_decay", WeightDecay);
         Maximize = visit.Flag("maximize", Maximize);
+        MasterWeights = visit.Flag("master_weights", MasterWeights);
     }
 }
 

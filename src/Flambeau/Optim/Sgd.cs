@@ -61,9 +61,9 @@ public sealed class SGD : Optimizer
         // at first the buffer is the gradient itself: 0 · µ + 1 · g
         if (!updates.HasCoefficients(o, first ? 0 : 1))
             updates.SetCoefficients(o, first ? 0 : 1, [-o.LearningRate, o.WeightDecay, o.Maximize ? -1 : 1, o.Momentum, first ? 1 : 1 - o.Dampening]);
-        if (o.Momentum == 0) updates.Add<Plain<TDecay>>(p, g);
-        else if (o.Nesterov) updates.Add<Momentum<TDecay, Yes>>(p, g, state.Get(Buffer, p));
-        else updates.Add<Momentum<TDecay, No>>(p, g, state.Get(Buffer, p));
+        if (o.Momentum == 0) updates.Add<Plain<TDecay>>(p, g, state);
+        else if (o.Nesterov) updates.Add<Momentum<TDecay, Yes>>(p, g, state);
+        else updates.Add<Momentum<TDecay, No>>(p, g, state);
     }
 
     readonly struct Plain<TDecay> : IUpdate where TDecay : struct, IChoice

@@ -55,13 +55,13 @@ internal readonly struct No : IChoice
 /// <summary>The loop of an update over contiguous elements, one pass: each array is read once and written once. <see cref="Updates"/> says over which.</summary>
 internal static unsafe class UpdateLoop
 {
-    /// <summary>Updates one tensor and its states in place, at once (<see cref="Updates.Add"/>).</summary>
-    public static void Run<TUpdate>(Tensor parameter, Tensor gradient, Tensor? state, ReadOnlySpan<double> coefficients) where TUpdate : struct, IUpdate
+    /// <summary>Updates one tensor and its state in place, at once.</summary>
+    public static void Run<TUpdate>(Tensor parameter, Tensor gradient, Tensor? state, Tensor? master, ReadOnlySpan<double> coefficients) where TUpdate : struct, IUpdate
     {
         using var _ = Autograd.NoGrad();
         var updates = new Updates();
         updates.SetCoefficients(updates, 0, coefficients);
-        updates.Add<TUpdate>(parameter, gradient, state);
+        updates.Add<TUpdate>(parameter, gradient, state, master: master);
         updates.Run();
     }
 
@@ -81,43 +81,64 @@ internal static unsafe class UpdateLoop
     /// <summary>The type that states are kept in and updates are computed in.</summary>
     public static DType StateType(DType parameter) => parameter == DType.Float64 ? DType.Float64 : DType.Float32;
 
-    /// <summary>The loop of an update: parameter; gradient, states and coefficients.</summary>
-    public static Kernel KernelOf<TUpdate>() where TUpdate : struct, IUpdate => Made<TUpdate>.Kernel;
+    /// <summary>The loop of an update: parameter; gradient, states and coefficients. With a master: the master; gradient, states, coefficients and parameter, where gradient and parameter are bfloat16.</summary>
+    public static Kernel KernelOf<TUpdate>(bool master) where TUpdate : struct, IUpdate => master ? Made<TUpdate, Yes>.Kernel : Made<TUpdate, No>.Kernel;
 
-    static class Made<TUpdate> where TUpdate : struct, IUpdate
+    static class Made<TUpdate, TMaster> where TUpdate : struct, IUpdate where TMaster : struct, IChoice
     {
-        public static readonly Kernel Kernel = Kernel.Of<Loop<TUpdate>>();
+        public static readonly Kernel Kernel = Kernel.Of<Loop<TUpdate, TMaster>>();
     }
 
-    readonly struct Loop<TUpdate> : ILoop where TUpdate : struct, IUpdate
+    // where the elements at hand lie
+    struct Place
     {
-        // bytes: up to five streams at once are more than the processor's own prefetching keeps up with, which stops at each page's end
+        public byte* P, G, S0, S1, S2, Narrow;
+
+        // the pads of a rest
+        public Place(byte* pad)
+        {
+            P = pad; G = pad + Vector; S0 = pad + 2 * Vector; S1 = pad + 3 * Vector; S2 = pad + 4 * Vector; Narrow = pad + 5 * Vector;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Move(int bytes, int ofGradient)
+        {
+            P += bytes; G += ofGradient; S0 += bytes; S1 += bytes; S2 += bytes; Narrow += ofGradient;
+        }
+
+        public const int Vector = 64;
+    }
+
+    readonly struct Loop<TUpdate, TMaster> : ILoop where TUpdate : struct, IUpdate where TMaster : struct, IChoice
+    {
+        // bytes: up to six streams at once are more than the processor's own prefetching keeps up with, which stops at each page's end
         const int Ahead = 1024;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public static void Run<L, T>(byte* y, byte** x, long n, uint scalars) where L : struct, ILanes<L> where T : unmanaged
         {
             var c = Spread<L>((double*)x[4]);
-            byte* g = x[0], s0 = x[1], s1 = x[2], s2 = x[3];
-            int bytes = L.Count * sizeof(T);
+            var at = new Place { P = y, G = x[0], S0 = x[1], S1 = x[2], S2 = x[3], Narrow = TMaster.Value ? x[5] : null };
+            int bytes = L.Count * sizeof(T), ofGradient = TMaster.Value ? L.Count * sizeof(ushort) : bytes;
             long i = 0;
             for (; i + L.Count + Ahead / sizeof(T) <= n; i += L.Count)
             {
-                Prefetch.ToL1(y + Ahead);
-                Prefetch.ToL1(g + Ahead);
-                if (TUpdate.States > 0) Prefetch.ToL1(s0 + Ahead);
-                if (TUpdate.States > 1) Prefetch.ToL1(s1 + Ahead);
-                if (TUpdate.States > 2) Prefetch.ToL1(s2 + Ahead);
-                Element<L>(y, g, s0, s1, s2, c);
-                y += bytes; g += bytes; s0 += bytes; s1 += bytes; s2 += bytes;
+                Prefetch.ToL1(at.P + Ahead);
+                Prefetch.ToL1(at.G + Ahead);
+                if (TMaster.Value) Prefetch.ToL1(at.Narrow + Ahead);
+                if (TUpdate.States > 0) Prefetch.ToL1(at.S0 + Ahead);
+                if (TUpdate.States > 1) Prefetch.ToL1(at.S1 + Ahead);
+                if (TUpdate.States > 2) Prefetch.ToL1(at.S2 + Ahead);
+                Element<L>(at, c);
+                at.Move(bytes, ofGradient);
             }
             for (; i + L.Count <= n; i += L.Count)
             {
-                Element<L>(y, g, s0, s1, s2, c);
-                y += bytes; g += bytes; s0 += bytes; s1 += bytes; s2 += bytes;
+                Element<L>(at, c);
+                at.Move(bytes, ofGradient);
             }
             // called last, and not inlined: a call that returns here would have the coefficients live in memory, read again for every vector
-            if (i < n) Rest<L>(y, g, s0, s1, s2, (double*)x[4], (uint)(n - i) * (uint)sizeof(T));
+            if (i < n) Rest<L>(at, (double*)x[4], (uint)(n - i) * (uint)sizeof(T));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -129,36 +150,46 @@ internal static unsafe class UpdateLoop
 
         // less than a vector goes through padded ones: an element's bits do not depend on its place
         [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-        static void Rest<L>(byte* y, byte* g, byte* s0, byte* s1, byte* s2, double* c, uint rest) where L : struct, ILanes<L>
+        static void Rest<L>(Place at, double* c, uint rest) where L : struct, ILanes<L>
         {
-            const int Vector = 64;
-            byte* pad = stackalloc byte[5 * Vector];
-            new Span<byte>(pad, 5 * Vector).Clear();
-            Unsafe.CopyBlockUnaligned(pad, y, rest);
-            Unsafe.CopyBlockUnaligned(pad + Vector, g, rest);
-            if (TUpdate.States > 0) Unsafe.CopyBlockUnaligned(pad + 2 * Vector, s0, rest);
-            if (TUpdate.States > 1) Unsafe.CopyBlockUnaligned(pad + 3 * Vector, s1, rest);
-            if (TUpdate.States > 2) Unsafe.CopyBlockUnaligned(pad + 4 * Vector, s2, rest);
-            Element<L>(pad, pad + Vector, pad + 2 * Vector, pad + 3 * Vector, pad + 4 * Vector, Spread<L>(c));
-            Unsafe.CopyBlockUnaligned(y, pad, rest);
-            if (TUpdate.States > 0) Unsafe.CopyBlockUnaligned(s0, pad + 2 * Vector, rest);
-            if (TUpdate.States > 1) Unsafe.CopyBlockUnaligned(s1, pad + 3 * Vector, rest);
-            if (TUpdate.States > 2) Unsafe.CopyBlockUnaligned(s2, pad + 4 * Vector, rest);
+            byte* memory = stackalloc byte[6 * Place.Vector];
+            new Span<byte>(memory, 6 * Place.Vector).Clear();
+            var pad = new Place(memory);
+            Unsafe.CopyBlockUnaligned(pad.G, at.G, TMaster.Value ? rest / 2 : rest);
+            Copy(at, pad, rest);
+            Element<L>(pad, Spread<L>(c));
+            Copy(pad, at, rest);
+        }
+
+        // what is read and written
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void Copy(in Place from, in Place to, uint rest)
+        {
+            Unsafe.CopyBlockUnaligned(to.P, from.P, rest);
+            if (TMaster.Value) Unsafe.CopyBlockUnaligned(to.Narrow, from.Narrow, rest / 2);
+            if (TUpdate.States > 0) Unsafe.CopyBlockUnaligned(to.S0, from.S0, rest);
+            if (TUpdate.States > 1) Unsafe.CopyBlockUnaligned(to.S1, from.S1, rest);
+            if (TUpdate.States > 2) Unsafe.CopyBlockUnaligned(to.S2, from.S2, rest);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static void Element<L>(byte* p, byte* g, byte* s0, byte* s1, byte* s2, in UpdateCoefficients<L> c) where L : struct, ILanes<L>
+        static void Element<L>(in Place at, in UpdateCoefficients<L> c) where L : struct, ILanes<L>
         {
-            var value = L.Load(p);
+            var value = TMaster.Value ? Followed(L.Load(at.P), BFloat16Lanes.Load<L>(at.Narrow)) : L.Load(at.P);
             UpdateStates<L> s = default;
-            if (TUpdate.States > 0) s.A = L.Load(s0);
-            if (TUpdate.States > 1) s.B = L.Load(s1);
-            if (TUpdate.States > 2) s.C = L.Load(s2);
-            TUpdate.Body(ref value, L.Load(g), ref s, c);
-            L.Store(value, p);
-            if (TUpdate.States > 0) L.Store(s.A, s0);
-            if (TUpdate.States > 1) L.Store(s.B, s1);
-            if (TUpdate.States > 2) L.Store(s.C, s2);
+            if (TUpdate.States > 0) s.A = L.Load(at.S0);
+            if (TUpdate.States > 1) s.B = L.Load(at.S1);
+            if (TUpdate.States > 2) s.C = L.Load(at.S2);
+            TUpdate.Body(ref value, TMaster.Value ? BFloat16Lanes.Load<L>(at.G) : L.Load(at.G), ref s, c);
+            L.Store(value, at.P);
+            if (TMaster.Value) BFloat16Lanes.Store(BFloat16Lanes.Round(value), at.Narrow);
+            if (TUpdate.States > 0) L.Store(s.A, at.S0);
+            if (TUpdate.States > 1) L.Store(s.B, at.S1);
+            if (TUpdate.States > 2) L.Store(s.C, at.S2);
         }
+
+        // what was written to a parameter since its last step counts: there its master begins anew
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static L Followed<L>(L master, L parameter) where L : struct, ILanes<L> => L.Select(L.EqualBits(BFloat16Lanes.Round(master), parameter), master, parameter);
     }
 }

@@ -35,6 +35,7 @@ internal sealed class BackwardPass
         t_spare = null;
         (pass._retain, pass._create, pass._captured) = (retain, create, captured);
         int before = GradMode.Exchange(create ? 0 : 1);
+        var casts = Autocast.Exchange(default); // gradients have the types of what they are gradients of
         try
         {
             pass.Run(roots, gradients);
@@ -43,6 +44,7 @@ internal sealed class BackwardPass
         {
             t_running--;
             GradMode.Exchange(before);
+            Autocast.Exchange(casts);
             pass.Clear();
             t_spare = pass;
         }

@@ -23,6 +23,7 @@ public static partial class Autograd
     sealed class Recomputation(Func<Tensor[], Tensor> function, Generator[] generators) : Function
     {
         (ulong, ulong)[] _states = [];
+        CastMode _casts;
         bool[] _wanted = [];
 
         // parameters that the function closes over get their gradients from the second run, so the node must exist even if no operand needs one
@@ -35,6 +36,7 @@ public static partial class Autograd
         protected internal override Tensor[] Forward(Tensor[] x)
         {
             _states = [.. generators.Select(g => g.State)];
+            _casts = Autocast.Mode;
             _wanted = [.. x.Select(t => t.RequiresGrad)];
             Save(x);
             return [function(x).Detach()];
@@ -53,7 +55,8 @@ public static partial class Autograd
                     if (_wanted[i]) x[i].RequiresGrad = true;
                 }
                 Tensor y;
-                using (EnableGrad()) y = function(x);
+                using (EnableGrad())
+                using (Autocast.Enter(_casts)) y = function(x);
                 if (y.RequiresGrad) y.Backward(g[0]);
                 return [.. x.Select(t => t.Grad)];
             }

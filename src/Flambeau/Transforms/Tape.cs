@@ -286,7 +286,8 @@ internal sealed class Node
     /// <summary>Frees what was saved: each node as it is consumed.</summary>
     public void Release()
     {
-        _released = true;
+        // one cast of a parameter serves several losses inside an Autocast scope, and saves nothing
+        _released = Op is not CastOp;
         foreach (ref var operand in _operands.AsSpan())
         {
             operand.Saved.Release();

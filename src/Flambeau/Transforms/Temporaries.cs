@@ -21,6 +21,17 @@ internal readonly ref struct Temporaries
         return new(t_made.Count);
     }
 
+    /// <summary>A scope whose tensors are nobody's intermediates.</summary>
+    public static Suspension Suspend() => new(t_open);
+
+    /// <summary>Ends where it is disposed of.</summary>
+    public readonly ref struct Suspension
+    {
+        readonly int _open;
+        public Suspension(int open) => (_open, t_open) = (open, 0);
+        public void Dispose() => t_open = _open;
+    }
+
     /// <summary>Told of every tensor with memory worth giving back.</summary>
     public static void Note(Tensor made)
     {

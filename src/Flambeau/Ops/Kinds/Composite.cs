@@ -146,6 +146,7 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICom
 {
     [ThreadStatic] static bool t_again;
 
+    readonly CastMode _casts = Autocast.Mode;
     Saved[] _statistics = [];
     bool _byKernel;
 
@@ -237,6 +238,7 @@ internal sealed class CompositeOp(string name, Func<Tensor[], Tensor> body, ICom
         try
         {
             using var _ = Autograd.EnableGrad();
+            using var casts = Autocast.Enter(_casts);
             return body(x);
         }
         finally

@@ -88,19 +88,19 @@ public interface IIntegerBinary : IElementwise
 public static class Elementwise
 {
     /// <summary>Applies a unary operator.</summary>
-    public static Tensor Apply<TOp>(Tensor x) where TOp : struct, IUnary => UnaryOp<TOp>.Instance.Apply(x);
+    public static Tensor Apply<TOp>(Tensor x) where TOp : struct, IUnary => UnaryOp<TOp>.Instance.Apply(Autocast.Operand<TOp>(x));
 
     /// <summary>Applies a binary operator; the operands broadcast.</summary>
-    public static Tensor Apply<TOp>(Tensor x, Tensor y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, y);
+    public static Tensor Apply<TOp>(Tensor x, Tensor y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(Autocast.Operand<TOp>(x), Autocast.Operand<TOp>(y));
 
     /// <summary>Applies a binary operator to a tensor and a number.</summary>
-    public static Tensor Apply<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(x, Numbers.Of(y));
+    public static Tensor Apply<TOp>(Tensor x, Scalar y) where TOp : struct, IBinary => BinaryOp<TOp>.Instance.Apply(Autocast.Operand<TOp>(x), Numbers.Of(y));
 
     /// <summary>Applies a ternary operator; the operands broadcast.</summary>
-    public static Tensor Apply<TOp>(Tensor x, Tensor y, Tensor z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, y, z);
+    public static Tensor Apply<TOp>(Tensor x, Tensor y, Tensor z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(Autocast.Operand<TOp>(x), Autocast.Operand<TOp>(y), Autocast.Operand<TOp>(z));
 
     /// <summary>Applies a ternary operator to a tensor and two numbers.</summary>
-    public static Tensor Apply<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(x, Numbers.Of(y), Numbers.Of(z));
+    public static Tensor Apply<TOp>(Tensor x, Scalar y, Scalar z) where TOp : struct, ITernary => TernaryOp<TOp>.Instance.Apply(Autocast.Operand<TOp>(x), Numbers.Of(y), Numbers.Of(z));
 
     /// <summary>Applies an operator on whole numbers.</summary>
     public static Tensor ApplyInteger<TOp>(Tensor x) where TOp : struct, IIntegerUnary => IntegerUnaryOp<TOp>.Instance.Apply(x);

@@ -26,7 +26,8 @@ public enum OperatorKind
 /// <param name="Type">The type that defines it.</param>
 /// <param name="TorchName">PyTorch's name.</param>
 /// <param name="Samples">Calls that reach its edges.</param>
-public sealed record OperatorRow(string Name, OperatorKind Kind, Type Type, string TorchName, IReadOnlyList<Sample> Samples)
+/// <param name="Autocast">What becomes of its operands inside <see cref="Flambeau.Autocast"/>.</param>
+public sealed record OperatorRow(string Name, OperatorKind Kind, Type Type, string TorchName, IReadOnlyList<Sample> Samples, CastPolicy Autocast)
 {
     /// <inheritdoc/>
     public override string ToString() => $"{Name} ({Kind})";
@@ -80,7 +81,7 @@ public static class OperatorTable
         var name = OpNames.Of<T>();
         var samples = T.Samples.ToArray();
         if (samples.Length == 0 && ElementwiseSamples.For(typeof(T)) is { } automatic) samples = [.. automatic];
-        return new(name, KindOf(typeof(T)), typeof(T), T.TorchName ?? SnakeCase(name), samples);
+        return new(name, KindOf(typeof(T)), typeof(T), T.TorchName ?? SnakeCase(name), samples, T.Autocast);
     }
 
     static OperatorKind KindOf(Type type) =>

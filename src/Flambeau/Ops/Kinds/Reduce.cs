@@ -41,7 +41,7 @@ public static class Reduction
 {
     /// <summary>Reduces the given dims (all if none are named).</summary>
     public static Tensor Apply<TOp>(Tensor x, ReadOnlySpan<int> dims, bool keepDim = false) where TOp : struct, IReduction =>
-        ReduceOp<TOp>.Of(x.Shape, dims, keepDim).Apply(x);
+        ReduceOp<TOp>.Of(x.Shape, dims, keepDim).Apply(Autocast.Operand<TOp>(x));
 }
 
 /// <summary>A reduction with its dims, whatever its combination; and its loops over one row, for those who hold rows of their own.</summary>

@@ -7,6 +7,8 @@ public interface IOperator
     static virtual IEnumerable<Sample> Samples => [];
     /// <summary>PyTorch's name; by default the type's name in snake case.</summary>
     static virtual string? TorchName => null;
+    /// <summary>What becomes of its operands inside <see cref="Flambeau.Autocast"/>.</summary>
+    static virtual CastPolicy Autocast => CastPolicy.AsIs;
 }
 
 /// <summary>A row of the table for members written with other operators: they have no rule of their own, and the row only provides samples.</summary>
@@ -15,8 +17,12 @@ public interface IComposite : IOperator;
 /// <summary>A row for operators of the Index kind (views, gathers, scatters, concatenations): their members call what the row stands for, and the row only provides samples.</summary>
 public interface IIndexing : IOperator;
 
-/// <summary>A row for operators of the Contract kind (matrix products, convolutions): their members call what the row stands for, and the row only provides samples.</summary>
-public interface IContraction : IOperator;
+/// <summary>A row for operators of the Contract kind (matrix products, convolutions): their members call what the row stands for, and the row only provides samples. Products are what narrow types are fast at.</summary>
+public interface IContraction : IOperator
+{
+    /// <inheritdoc/>
+    static CastPolicy IOperator.Autocast => CastPolicy.Lower;
+}
 
 /// <summary>A row for operators that state all their rules themselves (sorts, scans, fused kernels): the row only provides samples.</summary>
 public interface ICustom : IOperator;
