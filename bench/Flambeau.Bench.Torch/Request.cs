@@ -22,7 +22,8 @@ internal sealed class Request
         "float32" => ScalarType.Float32,
         "float64" => ScalarType.Float64,
         "bfloat16" => ScalarType.BFloat16,
-        var other => throw new ArgumentException($"dtype '{other}': expected float32, float64 or bfloat16."),
+        "int8" => ScalarType.Int8,
+        var other => throw new ArgumentException($"dtype '{other}': expected float32, float64, bfloat16 or int8."),
     };
 
     public long Integer(string name, long otherwise) => Find(name) is { } field ? field.GetInt64() : otherwise;

@@ -24,7 +24,10 @@ internal static unsafe class Limits
     public static double FmaFloat64(int threads) => Flops(threads, Vector512.IsHardwareAccelerated ? new Chains(&Double512, 8) : Vector256.IsHardwareAccelerated ? new Chains(&Double256, 4) : new Chains(&Double128, 2));
 
     /// <summary>GFLOP/s of products of bfloat16 that add up in float32: of <c>vdpbf16ps</c>, which does 64 operations at once, or of float32 where the processor lacks it.</summary>
-    public static double DotBFloat16(int threads) => DotCode.IsSupported ? Flops(threads, new Chains(&Dots, 32)) : FmaFloat32(threads);
+    public static double DotBFloat16(int threads) => DotCode<DotPairs>.IsSupported ? Flops(threads, new Chains(&Dots<DotPairs>, 32)) : FmaFloat32(threads);
+
+    /// <summary>GOP/s of products of int8 that add up in int32: of <c>vpdpbusd</c>, which does 128 operations at once, or of float32 where the processor lacks it.</summary>
+    public static double DotInt8(int threads) => DotCode<DotFours>.IsSupported ? Flops(threads, new Chains(&Dots<DotFours>, 64)) : FmaFloat32(threads);
 
     /// <summary>GB/s of reading so many bytes again and again; by default more than any cache holds.</summary>
     public static double ReadBandwidth(int threads, long bytes = Many) => Bandwidth(threads, 1, bytes, &ReadPart);
@@ -51,16 +54,19 @@ internal static unsafe class Limits
         return 2.0 * Steps * Count * chains.Lanes * threads / usual / 1e9;
     }
 
-    static double Dots(double seed)
+    static double Dots<I>(double seed) where I : struct, IDotInstruction
     {
-        ((delegate* unmanaged<void>)DotChains)();
+        ((delegate* unmanaged<void>)DotChains<I>.Address)();
         return seed;
     }
 
-    static readonly nint DotChains = WriteDots();
+    static class DotChains<I> where I : struct, IDotInstruction
+    {
+        public static readonly nint Address = WriteDots<I>();
+    }
 
     // registers that no calling convention wants back
-    static nint WriteDots()
+    static nint WriteDots<I>() where I : struct, IDotInstruction
     {
         var (code, loop) = (new X64Code(), new Place());
         Vector x = new(16), y = new(17);
@@ -68,7 +74,7 @@ internal static unsafe class Limits
         code.Move(Gpr.Rax, Steps);
         code.Align(64);
         code.Mark(loop);
-        for (int i = 0; i < Count; i++) code.DotBFloat16(new(18 + i), x, y);
+        for (int i = 0; i < Count; i++) I.Dot(code, new(18 + i), x, y);
         code.Subtract(Gpr.Rax, 1);
         code.Jump(When.NotEqual, loop);
         code.ZeroUpper();

@@ -15,6 +15,7 @@ internal static class ProductCases
     [
         new("gemm.mm", Mm),
         new("gemm.mm_fresh", MmFresh),
+        new("gemm.int_mm", IntMm),
         new("gemm.bmm", Bmm),
     ];
 
@@ -31,6 +32,13 @@ internal static class ProductCases
         return r.Time(() => a.mm(b).Dispose());
     }
 
+    private static JsonObject IntMm(Request r)
+    {
+        var (a, b) = Operands(r);
+        var (ops, c) = (new OutOperators(), zeros([a.shape[0], b.shape[1]], dtype: int32));
+        return r.Time(() => ops.IntMm(a, b, c));
+    }
+
     private static JsonObject Bmm(Request r)
     {
         var (a, b) = Operands(r, r.Integer("batch", 16));
@@ -44,7 +52,10 @@ internal static class ProductCases
         return (Matrix(r, batch, m, k, r.Flag("ta")), Matrix(r, batch, k, n, r.Flag("tb")));
     }
 
-    private static Tensor Matrix(Request r, long[] batch, long rows, long columns, bool transposed) => transposed
-        ? randn([.. batch, columns, rows], dtype: r.DType).transpose(-1, -2)
-        : randn([.. batch, rows, columns], dtype: r.DType);
+    private static Tensor Matrix(Request r, long[] batch, long rows, long columns, bool transposed)
+    {
+        long[] shape = transposed ? [.. batch, columns, rows] : [.. batch, rows, columns];
+        var x = r.DType == int8 ? randint(-128, 128, shape, dtype: int8) : randn(shape, dtype: r.DType);
+        return transposed ? x.transpose(-1, -2) : x;
+    }
 }

@@ -22,6 +22,8 @@ internal sealed unsafe class OutOperators
         (delegate* unmanaged<nint, nint, nint, nint>)Find("6mm_out", X + "S4_RS2_");
     private static readonly delegate* unmanaged<nint, nint, nint, nint> BmmOut =
         (delegate* unmanaged<nint, nint, nint, nint>)Find("7bmm_out", X + "S4_RS2_");
+    private static readonly delegate* unmanaged<nint, nint, nint, nint> IntMmOut =
+        (delegate* unmanaged<nint, nint, nint, nint>)Find("11_int_mm_out", X + "S4_RS2_");
     private static readonly delegate* unmanaged<nint, nint, nint> SiluOut =
         (delegate* unmanaged<nint, nint, nint>)Find("8silu_out", X + "RS2_");
     private static readonly delegate* unmanaged<nint, nint, nint> ExpOut =
@@ -37,6 +39,7 @@ internal sealed unsafe class OutOperators
 
     public void Add(Tensor left, Tensor right, Tensor output) => AddOut(left.Handle, right.Handle, _one, output.Handle);
     public void Mm(Tensor left, Tensor right, Tensor output) => MmOut(left.Handle, right.Handle, output.Handle);
+    public void IntMm(Tensor left, Tensor right, Tensor output) => IntMmOut(left.Handle, right.Handle, output.Handle);
     public void Bmm(Tensor left, Tensor right, Tensor output) => BmmOut(left.Handle, right.Handle, output.Handle);
     public void Silu(Tensor x, Tensor output) => SiluOut(x.Handle, output.Handle);
     public void Exp(Tensor x, Tensor output) => ExpOut(x.Handle, output.Handle);

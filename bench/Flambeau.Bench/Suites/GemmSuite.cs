@@ -27,8 +27,16 @@ internal sealed class GemmSuite : ISuite
         yield return Mm(options, DType.BFloat16, "mm 4096x384x1536 NT", 4096, 384, 1536, tb: true);
         yield return Mm(options, DType.BFloat16, "mm 4096x1536x384 NT", 4096, 1536, 384, tb: true);
         yield return Mm(options, DType.BFloat16, "mm 384x1536x4096 TN", 384, 1536, 4096, ta: true);
-        foreach (var rows in (long[])[1, 4, 16]) yield return FewRows(options, rows, tb: true);
-        foreach (var rows in (long[])[1, 4, 16]) yield return FewRows(options, rows, tb: false);
+        foreach (var n in (long[])[256, 512, 1024, 2048, 4096]) yield return Mm(options, DType.Int8, $"mm {n}", n, n, n);
+        yield return Mm(options, DType.Int8, "mm 2048 NT", 2048, 2048, 2048, tb: true);
+        yield return Mm(options, DType.Int8, "mm 2048 TN", 2048, 2048, 2048, ta: true);
+        yield return Mm(options, DType.Int8, "mm 1000x777x1234", 1000, 777, 1234);
+        foreach (var dtype in (DType[])[DType.Float32, DType.BFloat16, DType.Int8])
+            foreach (var tb in (bool[])[true, false])
+                foreach (var rows in (long[])[1, 2, 4, 8, 16]) yield return FewRows(options, dtype, rows, 4096, tb);
+        foreach (var dtype in (DType[])[DType.Float32, DType.BFloat16, DType.Int8])
+            foreach (var tb in (bool[])[true, false])
+                foreach (var rows in (long[])[1, 16]) yield return FewRows(options, dtype, rows, 11008, tb);
         foreach (var dtype in (DType[])[DType.Float32, DType.BFloat16])
         {
             yield return Bmm(options, dtype, "bmm 96x256x256x64", 96, 256, 256, 64, tb: true);
@@ -44,24 +52,25 @@ internal sealed class GemmSuite : ISuite
         Ours = Case.Timed(() =>
         {
             Tensor a = Matrix([], m, k, ta, dtype), b = Matrix([], k, n, tb, dtype);
-            return () => a.Mm(b).Dispose();
+            return dtype == DType.Int8 ? () => a.IntMm(b).Dispose() : () => a.Mm(b).Dispose();
         }),
-        Peer = Case.Torch("gemm.mm", new { m, n, k, ta, tb }),
+        Peer = Case.Torch(dtype == DType.Int8 ? "gemm.int_mm" : "gemm.mm", new { m, n, k, ta, tb }),
     };
 
     private static Func<double> Limit(DType dtype, int threads) => () => dtype switch
     {
         DType.BFloat16 => Limits.DotBFloat16(threads),
+        DType.Int8 => Limits.DotInt8(threads),
         DType.Float32 => Limits.FmaFloat32(threads),
         _ => Limits.FmaFloat64(threads),
     };
 
-    /// <summary>Few rows times a weight of 4096 × 4096 in bfloat16, as in serving: the weight's bytes and how fast memory is read are what counts.</summary>
-    private static Case FewRows(Options options, long rows, bool tb)
+    /// <summary>Few rows times a weight of 4096 × <paramref name="n"/>, as in serving: the weight's bytes and how fast memory is read are what counts.</summary>
+    private static Case FewRows(Options options, DType dtype, long rows, long n, bool tb)
     {
-        const long Size = 4096;
-        double bytes = 2.0 * Size * Size;
-        return Mm(options, DType.BFloat16, $"mm {rows}x{Size}x{Size}{(tb ? " NT" : "")}", rows, Size, Size, tb: tb) with { Unit = Unit.GigabytesPerSecond, Work = bytes, Limit = () => Limits.ReadBandwidth(options.Threads, (long)bytes) };
+        const long K = 4096;
+        double bytes = (double)dtype.Size * K * n;
+        return Mm(options, dtype, $"mm {rows}x{n}x{K}{(tb ? " NT" : "")}", rows, n, K, tb: tb) with { Unit = Unit.GigabytesPerSecond, Work = bytes, Limit = () => Limits.ReadBandwidth(options.Threads, (long)bytes) };
     }
 
     private static Case Bmm(Options options, DType dtype, string name, long batch, long m, long n, long k, bool tb = false) => new(name, Unit.GigaflopsPerSecond)
@@ -77,7 +86,10 @@ internal sealed class GemmSuite : ISuite
         Peer = Case.Torch("gemm.bmm", new { batch, m, n, k, tb }),
     };
 
-    private static Tensor Matrix(long[] batch, long rows, long columns, bool transposed, DType dtype) => transposed
-        ? Tensor.RandN([.. batch, columns, rows], dtype).Transpose(-1, -2)
-        : Tensor.RandN([.. batch, rows, columns], dtype);
+    private static Tensor Matrix(long[] batch, long rows, long columns, bool transposed, DType dtype)
+    {
+        var shape = new Shape(transposed ? [.. batch, columns, rows] : [.. batch, rows, columns]);
+        var x = dtype == DType.Int8 ? Tensor.RandInt(-128, 128, shape, dtype) : Tensor.RandN(shape, dtype);
+        return transposed ? x.Transpose(-1, -2) : x;
+    }
 }

@@ -13,12 +13,22 @@ namespace Flambeau
             /// <exception cref="FlambeauException">Inner sizes differ, batch dims do not broadcast, or an operand is 0-dim.</exception>
             public Tensor MatMul(Tensor y)
             {
-                if (x.Rank == 0 || y.Rank == 0) throw Errors.Make("MatMul", "both operands need at least one dim; use * for numbers", ("left", x), ("right", y));
-                long inner = x.Shape[^1], rows = y.Rank == 1 ? y.Shape[0] : y.Shape[^2];
-                if (inner != rows)
-                    throw Errors.Make("MatMul", $"inner sizes differ, {inner} ≠ {rows}: the last size of the left must equal the {(y.Rank == 1 ? "" : "second to ")}last of the right", ("left", x), ("right", y));
+                CheckInner("MatMul", x, y);
                 using var cast = Autocast.Enter<Ops.MatMul>();
                 return BatchedProduct(cast.Of(x), cast.Of(y));
+            }
+
+            /// <summary>
+            /// The product of int8 with int8, or of uint8 with int8, as int32: every sum is exact (PyTorch: <c>torch._int_mm</c>). Shapes are those of <see cref="MatMul"/>, which itself keeps int8 and wraps around.
+            /// No sum can leave int32 up to 131,071 inner elements, or 65,793 if the left is uint8; beyond them those that do are taken modulo 2³².
+            /// </summary>
+            /// <exception cref="FlambeauException">The left is neither int8 nor uint8, the right is not int8, or shapes that <see cref="MatMul"/> refuses.</exception>
+            public Tensor IntMm(Tensor y)
+            {
+                if (x.DType is not (DType.Int8 or DType.UInt8) || y.DType != DType.Int8)
+                    throw Errors.Make("IntMm", $"needs int8 · int8 or uint8 · int8, got {x.DType.Name} · {y.DType.Name}; convert with To, or swap the operands: x·y = (yᵀ·xᵀ)ᵀ", ("left", x), ("right", y));
+                CheckInner("IntMm", x, y);
+                return BatchedProduct(x, y, ofBytes: true);
             }
 
             /// <summary>The product of two matrices (PyTorch: <c>mm</c>).</summary>
@@ -85,9 +95,17 @@ namespace Flambeau
 
         static ContractOp LinearOp(int rank) => s_linear[rank] ??= ContractOp.Of(Alphabet[..(rank - 1)] + "y", "zy", Alphabet[..(rank - 1)] + "z");
 
-        static Tensor BatchedProduct(Tensor x, Tensor y)
+        static void CheckInner(string operation, Tensor x, Tensor y)
         {
-            if (x.Rank == 2 && y.Rank == 2) return ContractOp.Matrices.Apply(x, y);
+            if (x.Rank == 0 || y.Rank == 0) throw Errors.Make(operation, "both operands need at least one dim; use * for numbers", ("left", x), ("right", y));
+            long inner = x.Shape[^1], rows = y.Rank == 1 ? y.Shape[0] : y.Shape[^2];
+            if (inner != rows)
+                throw Errors.Make(operation, $"inner sizes differ, {inner} ≠ {rows}: the last size of the left must equal the {(y.Rank == 1 ? "" : "second to ")}last of the right", ("left", x), ("right", y));
+        }
+
+        static Tensor BatchedProduct(Tensor x, Tensor y, bool ofBytes = false)
+        {
+            if (x.Rank == 2 && y.Rank == 2) return (ofBytes ? ContractOp.MatricesOfBytes : ContractOp.Matrices).Apply(x, y);
             bool row = x.Rank == 1, column = y.Rank == 1;
             int batchX = Math.Max(0, x.Rank - 2), batchY = Math.Max(0, y.Rank - 2), batch = Math.Max(batchX, batchY);
             string left = "", right = "", result = "";
@@ -96,7 +114,7 @@ namespace Flambeau
             {
                 int dx = i - (batch - batchX), dy = i - (batch - batchY);
                 long sx = dx < 0 ? 1 : x.Shape.Sizes[dx], sy = dy < 0 ? 1 : y.Shape.Sizes[dy];
-                if (sx != sy && sx != 1 && sy != 1) throw Errors.Make("MatMul", $"batch dims do not broadcast: {sx} and {sy}", ("left", x), ("right", y));
+                if (sx != sy && sx != 1 && sy != 1) throw Errors.Make(ofBytes ? "IntMm" : "MatMul", $"batch dims do not broadcast: {sx} and {sy}", ("left", x), ("right", y));
                 char label = Alphabet[i];
                 result += label;
                 // a size of 1 that broadcasts is no index of its side: the other's rows just become more
@@ -111,7 +129,7 @@ namespace Flambeau
             left += row ? "z" : "xz";
             right += column ? "z" : "zy";
             result += (row ? "" : "x") + (column ? "" : "y");
-            return ContractOp.Of(left, right, result).Apply(a, b);
+            return ContractOp.Of(left, right, result, ofBytes).Apply(a, b);
         }
     }
 }
@@ -135,6 +153,24 @@ namespace Flambeau.Ops
             new("no inner elements", g => [Tensor.RandN([3, 0], generator: g), Tensor.RandN([0, 2], generator: g)], t => t[0].MatMul(t[1])),
             new("longer than a block of the order", g => [Tensor.RandN([2, 600], generator: g), Tensor.RandN([600, 3], generator: g)], t => t[0].MatMul(t[1])),
         ];
+    }
+
+    /// <summary>Products of bytes that add up in int32.</summary>
+    public readonly struct IntMm : IContraction
+    {
+        /// <inheritdoc/>
+        public static string? TorchName => "_int_mm";
+        /// <inheritdoc/>
+        public static IEnumerable<Sample> Samples =>
+        [
+            new("int8 · int8", g => [Bytes(g, DType.Int8, 5, 70), Bytes(g, DType.Int8, 70, 9)], t => t[0].IntMm(t[1])),
+            new("uint8 · int8", g => [Bytes(g, DType.UInt8, 3, 18), Bytes(g, DType.Int8, 18, 4)], t => t[0].IntMm(t[1])),
+            new("batch", g => [Bytes(g, DType.Int8, 2, 1, 3, 5), Bytes(g, DType.Int8, 4, 5, 2)], t => t[0].IntMm(t[1])),
+            new("no inner elements", g => [Bytes(g, DType.Int8, 3, 0), Bytes(g, DType.Int8, 0, 2)], t => t[0].IntMm(t[1])),
+        ];
+
+        static Tensor Bytes(Generator g, DType type, params long[] shape) =>
+            Tensor.RandInt(type == DType.UInt8 ? 0 : -128, type == DType.UInt8 ? 256 : 128, shape, type, generator: g);
     }
 
     /// <summary>x · Wᵀ + b.</summary>

@@ -42,6 +42,12 @@ internal static partial class OperatorTable
         P("MatMul", MatMulShapes, (x, y) => x.MatMul(y), (x, y) => x.matmul(y), careful: true),
         P("Mm", d => { var k = Inner(d); return ([Inner(d), k], [k, Inner(d)]); }, (x, y) => x.Mm(y), (x, y) => x.mm(y)),
         P("Bmm", d => { long b = d.Next(1, 3), k = Inner(d); return ([b, Inner(d), k], [b, k, Inner(d)]); }, (x, y) => x.Bmm(y), (x, y) => x.bmm(y)),
+        new("IntMm", d =>
+        {
+            long k = Inner(d);
+            Operand[] operands = [d.Operand(d.Chance(0.5) ? DType.UInt8 : DType.Int8, [Inner(d), k], Values.Any), d.Operand(DType.Int8, [k, Inner(d)], Values.Any)];
+            return new(operands, x => [x[0].IntMm(x[1])], x => [x[0].to(torch.ScalarType.Int32).mm(x[1].to(torch.ScalarType.Int32))], Tolerance.Exact);
+        }),
         P("Mv", d => { var k = Inner(d); return ([Inner(d), k], [k]); }, (x, y) => x.Mv(y), (x, y) => x.mv(y)),
         P("Dot", d => { var k = Inner(d); return ([k], [k]); }, (x, y) => x.Dot(y), (x, y) => x.dot(y)),
         P("Outer", d => ([Inner(d)], [Inner(d)]), (x, y) => x.Outer(y), (x, y) => x.outer(y)),

@@ -79,9 +79,9 @@ public unsafe class NarrowGemmTests
 
     static void With(bool machineCode, int threads, int width, Action body)
     {
-        DotCode.IsUsed = machineCode;
+        DotCode<DotPairs>.IsUsed = machineCode;
         try { At(threads, width, body); }
-        finally { DotCode.IsUsed = true; }
+        finally { DotCode<DotPairs>.IsUsed = true; }
     }
 
     [Theory]
@@ -221,7 +221,7 @@ public unsafe class NarrowGemmTests
     {
         var (tiny, one) = (BFloat16.FromBits(0x0040), (BFloat16)1);
         With(false, 1, Gemm.Width, () => Assert.Equal(tiny, Product([tiny], [one], 1, 1, 1)[0]));
-        if (DotCode.IsSupported && Gemm.Width == 512) With(true, 1, 512, () => Assert.Equal((BFloat16)0, Product([tiny], [one], 1, 1, 1)[0]));
+        if (DotCode<DotPairs>.IsSupported && Gemm.Width == 512) With(true, 1, 512, () => Assert.Equal((BFloat16)0, Product([tiny], [one], 1, 1, 1)[0]));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Flambeau.Kernels;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
@@ -100,14 +101,20 @@ public unsafe class X64CodeTests
     [InlineData(false), InlineData(true)]
     public void Kernels_hold_their_sums_in_registers_and_keep_to_the_calling_convention(bool forWindows)
     {
+        KeepToTheConvention<DotPairs>(forWindows, Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32);
+        KeepToTheConvention<DotFours>(forWindows, Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32);
+    }
+
+    static void KeepToTheConvention<I>(bool forWindows, Code dot) where I : struct, IDotInstruction
+    {
         for (int rows = 1; rows <= MicroKernel.MaxRows; rows++)
             for (int vectors = 1; vectors <= MicroKernel.MaxVectors; vectors++)
             {
                 var code = new X64Code();
-                DotCode.Write(code, rows, vectors, forWindows);
+                DotCode<I>.Write(code, rows, vectors, forWindows);
                 var all = Decode(code.ToArray());
                 Assert.DoesNotContain(all, x => x.IsInvalid);
-                Assert.Equal(rows * vectors, all.Count(x => x.Code == Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32));
+                Assert.Equal(rows * vectors, all.Count(x => x.Code == dot));
                 var starts = all.Select(x => x.IP).ToHashSet();
                 Assert.All(all.Where(x => x.FlowControl is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch), x => Assert.Contains(x.NearBranchTarget, starts));
                 Assert.Equal(Code.Retnq, all[^1].Code);
@@ -117,7 +124,7 @@ public unsafe class X64CodeTests
                 int end = all.FindIndex(loop, x => x.Code == Code.Jne_rel32_64);
                 var body = all[loop..end];
                 Assert.DoesNotContain(body, x => x.Code == Code.EVEX_Vmovups_zmmm512_k1z_zmm);
-                Assert.Equal(rows * vectors, body.Where(x => x.Mnemonic == Mnemonic.Vdpbf16ps).Select(x => x.Op0Register).Distinct().Count());
+                Assert.Equal(rows * vectors, body.Where(x => x.Code == dot).Select(x => x.Op0Register).Distinct().Count());
 
                 var factory = new InstructionInfoFactory();
                 var written = new HashSet<Register>();
@@ -150,28 +157,48 @@ public unsafe class X64CodeTests
         return MathF.FusedMultiplyAdd(Upper(x << 16), Upper(y << 16), sum);
     }
 
+    /// <summary>What the instruction for bytes computes: those of x unsigned, those of y signed.</summary>
+    internal static int Four(uint x, uint y, int sum)
+    {
+        for (int i = 0; i < 32; i += 8) sum = unchecked(sum + (byte)(x >> i) * (sbyte)(y >> i));
+        return sum;
+    }
+
     [Theory]
     [InlineData(false), InlineData(true)]
     public void Kernels_compute_chains_of_pairs(bool forWindows)
     {
-        Assert.SkipUnless(DotCode.IsSupported, "the processor has no vdpbf16ps");
+        Assert.SkipUnless(DotCode<DotPairs>.IsSupported, "the processor has no vdpbf16ps");
+        Compute<DotPairs, float>(forWindows, FillPairs, random => random.NextSingle(), Pair, (x, y) => x + y);
+    }
+
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void Kernels_compute_sums_of_bytes(bool forWindows)
+    {
+        Assert.SkipUnless(DotCode<DotFours>.IsSupported, "the processor has no vpdpbusd");
+        Compute<DotFours, int>(forWindows, (random, x) => random.NextBytes(MemoryMarshal.AsBytes(x.AsSpan())), random => random.Next() - random.Next(), Four, (x, y) => x + y);
+    }
+
+    static void Compute<I, T>(bool forWindows, Action<Random, uint[]> fill, Func<Random, T> any, Func<uint, uint, T, T> dot, Func<T, T, T> add) where I : struct, IDotInstruction where T : unmanaged
+    {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
         uint[] a = new uint[8 * 70], b = new uint[48 * 70];
-        float[] c = new float[8 * 50], before = new float[c.Length];
+        T[] c = new T[8 * 50], before = new T[c.Length];
         for (int rows = 1; rows <= 8; rows++)
             for (int vectors = 1; vectors <= 3; vectors++)
             {
-                nint kernel = forWindows ? FromWindows(rows, vectors) : (nint)DotCode.Get(rows, vectors);
+                nint kernel = forWindows ? FromWindows<I>(rows, vectors) : (nint)DotCode<I>.Get(rows, vectors);
                 foreach (var into in Enum.GetValues<Into>())
                 {
                     int k = random.Next(1, 70);
-                    Fill(random, a);
-                    Fill(random, b);
-                    for (int i = 0; i < c.Length; i++) before[i] = random.NextSingle();
+                    fill(random, a);
+                    fill(random, b);
+                    for (int i = 0; i < c.Length; i++) before[i] = any(random);
                     before.CopyTo(c, 0);
                     fixed (uint* pa = a, pb = b)
-                    fixed (float* pc = c)
+                    fixed (T* pc = c)
                     {
                         var arguments = new DotArguments { Steps = k, A = pa, B = pb, C = pc, AStep = 8 * 4, BStep = 48 * 4, CRow = 50 * 4, Into = (nint)into };
                         ((delegate* unmanaged<DotArguments*, void>)kernel)(&arguments);
@@ -180,27 +207,27 @@ public unsafe class X64CodeTests
                     for (int i = 0; i < 8; i++)
                         for (int j = 0; j < 50; j++)
                         {
-                            float old = before[i * 50 + j], sum = into == Into.Resume ? old : 0;
-                            for (int p = 0; p < k; p++) if (j < 48) sum = Pair(a[p * 8 + i], b[p * 48 + j], sum);
-                            if (into == Into.Add) sum = old + sum;
-                            float want = i < rows && j < 16 * vectors ? sum : old;
-                            Assert.True(want == c[i * 50 + j], $"seed {seed}: C[{i}, {j}] of {rows} rows, {vectors} vectors, {k} steps, {into} is {c[i * 50 + j]:R}, not {want:R}");
+                            T old = before[i * 50 + j], sum = into == Into.Resume ? old : default;
+                            for (int p = 0; p < k; p++) if (j < 48) sum = dot(a[p * 8 + i], b[p * 48 + j], sum);
+                            if (into == Into.Add) sum = add(old, sum);
+                            T want = i < rows && j < 16 * vectors ? sum : old;
+                            Assert.True(want.Equals(c[i * 50 + j]), $"seed {seed}: C[{i}, {j}] of {rows} rows, {vectors} vectors, {k} steps, {into} is {c[i * 50 + j]}, not {want}");
                         }
                 }
             }
     }
 
-    static void Fill(Random random, uint[] pairs)
+    static void FillPairs(Random random, uint[] pairs)
     {
         uint Half() => BitConverter.SingleToUInt32Bits(random.NextSingle() * 2 - 1) >> 16;
         for (int i = 0; i < pairs.Length; i++) pairs[i] = Half() << 16 | Half();
     }
 
     // a kernel for Windows behind a step that brings its argument where Windows would and clears its number of steps if one of the registers 6 … 15 comes back changed
-    static nint FromWindows(int rows, int vectors)
+    static nint FromWindows<I>(int rows, int vectors) where I : struct, IDotInstruction
     {
         var code = new X64Code();
-        DotCode.Write(code, rows, vectors, forWindows: true);
+        DotCode<I>.Write(code, rows, vectors, forWindows: true);
         nint kernel = ExecutableMemory.Place(code.ToArray());
         var step = new Assembler(64);
         step.push(rbx);
@@ -237,8 +264,8 @@ public unsafe class X64CodeTests
     [Fact]
     public void Code_lies_in_memory_that_nobody_can_write()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && DotCode.IsSupported, "reads /proc/self/maps");
-        ulong kernel = (ulong)DotCode.Get(8, 3);
+        Assert.SkipUnless(OperatingSystem.IsLinux() && DotCode<DotPairs>.IsSupported, "reads /proc/self/maps");
+        ulong kernel = (ulong)DotCode<DotPairs>.Get(8, 3);
         string line = File.ReadLines("/proc/self/maps").Single(l => l.Split('-', ' ') is var parts && Convert.ToUInt64(parts[0], 16) <= kernel && kernel < Convert.ToUInt64(parts[1], 16));
         Assert.Contains(" r-xp ", line);
     }

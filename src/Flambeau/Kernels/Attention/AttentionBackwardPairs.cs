@@ -82,7 +82,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     }
 
     /// <summary>From row to row of dS, a pair of keys an element.</summary>
-    const int RowPitch = DotCode.RowElements;
+    const int RowPitch = DotCode<DotPairs>.RowElements;
 
     static long Up(long size, long unit) => (size + unit - 1) / unit * unit;
 

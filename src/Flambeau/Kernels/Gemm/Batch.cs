@@ -35,7 +35,7 @@ internal static unsafe class Batch
                 var item = First;
                 item.A += i * ABatch;
                 item.B += i * BBatch;
-                item.C += i * CBatch;
+                item.C = (byte*)item.C + i * CBatch * Product<T>.ResultBytes;
                 Gemm.Multiply(item);
             }
         }

@@ -70,7 +70,8 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
     static void Panels(in Product<S> x)
     {
         long maxM = Even(x.M, BlockM, M.Rows), maxK = Elements(Math.Min(BlockK, x.K)), panels = (x.N + Width - 1) / Width;
-        T* a = (T*)Scratch.Rent(Slot.A, maxM * maxK * sizeof(T)), b = (T*)Scratch.Rent(Slot.B, panels * Width * maxK * sizeof(T));
+        T* a = (T*)Scratch.Rent(Slot.A, maxM * maxK * sizeof(T)), b = (T*)Scratch.Rent(Slot.B, panels * Width * (maxK + 1) * sizeof(T));
+        T* shift = b + panels * Width * maxK;
         // a tile of sums has a place of its own only if a later block goes on with it
         long tile = M.Rows * Width, tiles = (x.M + M.Rows - 1) / M.Rows;
         bool wait = x.K > BlockK;
@@ -80,27 +81,35 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
             long k = Math.Min(BlockK, x.K - p);
             var into = p == 0 ? Into.Store : Into.Add;
             Packing.Pack<M, S, T, V>(x.B + p * x.BRow, x.BCol, x.BRow, x.N, k, b, Width);
+            if (Narrow<S, T>.IsShifted) Shift(panels, (nint)Elements(k), b, shift, into);
             for (long i = 0; i < x.M; i += maxM)
             {
                 long m = Math.Min(maxM, x.M - i);
-                Packing.Pack<M, S, T, V>(x.A + i * x.ARow + p * x.ACol, x.ARow, x.ACol, m, k, a, M.Rows);
-                S* c = x.C + i * x.CRow;
-                if (!IsNarrow) Tiles((nint)m, (nint)x.N, (nint)k, a, b, (T*)c, (nint)x.CRow, into);
+                Packing.PackRows<M, S, T, V>(x.A + i * x.ARow + p * x.ACol, x.ARow, x.ACol, m, k, a);
+                if (!IsNarrow) Tiles((nint)m, (nint)x.N, (nint)k, a, b, (T*)x.At(i, 0), (nint)x.CRow, into);
                 else
-                    NarrowTiles((nint)m, (nint)x.N, (nint)Elements(k), a, b, wait ? sums + i / M.Rows * tile : sums, wait ? (nint)tile : 0, wait ? (nint)(tiles * tile) : 0, into,
-                        p + k < x.K ? null : c, (nint)x.CRow);
+                    NarrowTiles(x.Part(i, i + m, 0, x.N), (nint)Elements(k), a, b, shift, wait ? sums + i / M.Rows * tile : sums, wait ? (nint)tile : 0, wait ? (nint)(tiles * tile) : 0, into, p + k == x.K);
             }
         }
     }
 
+    /// <summary>What the sums of each column are too large by: a row of A of nothing but 128s, times B.</summary>
+    static void Shift(long panels, nint k, T* b, T* shift, Into into)
+    {
+        uint row = 0x80808080;
+        var kernel = new PanelKernel<M, T, V>(1, M.Vectors);
+        for (long j = 0; j < panels; j++, b += Width * k, shift += Width) kernel.Run(k, (T*)&row, 0, b, shift, Width, into);
+    }
+
     /// <summary>
     /// As <see cref="Tiles"/>, the sums in scratch, tile by tile: <paramref name="nextRows"/> and <paramref name="nextColumns"/> elements lead to the tile below and to the right.
-    /// A complete tile goes from there to <paramref name="c"/>; null while they wait.
+    /// Tiles that are <paramref name="complete"/> go from there to C.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void NarrowTiles(nint m, nint n, nint k, T* a, T* b, T* sums, nint nextRows, nint nextColumns, Into into, S* c, nint cRow)
+    static void NarrowTiles(in Product<S> x, nint k, T* a, T* b, T* shift, T* sums, nint nextRows, nint nextColumns, Into into, bool complete)
     {
         int rows = M.Rows, width = Width;
+        nint m = (nint)x.M, n = (nint)x.N;
         for (nint j = 0; j < n; j += width, b += width * k, sums += nextColumns)
         {
             int w = (int)Math.Min(width, n - j), vectors = (w + M.Lanes - 1) / M.Lanes;
@@ -111,14 +120,11 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
                 int h = (int)Math.Min(rows, m - i);
                 var kernel = h == rows ? whole : new PanelKernel<M, T, V>(h, vectors);
                 if (into == Into.Add) Prefetch.ToL1(tile, h, width, vectors, M.Lanes);
-                if (c != null)
+                if (complete)
                     for (int r = 0; r < h; r++)
-                    {
-                        Prefetch.ToL1(c + (i + r) * cRow + j);
-                        Prefetch.ToL1(c + (i + r) * cRow + j + w - 1);
-                    }
-                kernel.Run(k, panel, b, tile, width, into);
-                if (c != null) Narrow<S, T>.Put(tile, width, h, w, c + i * cRow + j, cRow);
+                        for (byte* line = (byte*)x.At(i + r, j), end = line + w * Product<S>.ResultBytes; line < end; line += 64) Prefetch.ToL1(line);
+                kernel.Run(k, panel, rows, b, tile, width, into);
+                if (complete) Narrow<S, T>.Put(tile, width, h, w, x.At(i, j), (nint)x.CRow, shift + j);
             }
         }
     }

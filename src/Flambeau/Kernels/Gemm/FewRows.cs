@@ -67,7 +67,7 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
     static T* PackRows(in Product<S> x)
     {
         T* a = (T*)Scratch.Rent(Slot.A, (x.M + M.Rows) * (x.K + 1) * sizeof(T));
-        Packing.Pack<M, S, T, V>(x.A, x.ARow, x.ACol, x.M, x.K, a, M.Rows);
+        Packing.PackRows<M, S, T, V>(x.A, x.ARow, x.ACol, x.M, x.K, a);
         return a;
     }
 
@@ -82,8 +82,9 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
     {
         int width = Width, rows = M.Rows, tileK = x.BCol == 1 ? WideTileK : TileK, blockK = Gemm.BlockK * M.Pairing;
         long span = x.BCol == 1 ? Math.Min(Across(x.M), (x.N + width - 1) / width * width) : width, kElements = (x.K + M.Pairing - 1) / M.Pairing;
-        nint m = (nint)x.M, panelSums = m * width;
-        T* tile = (T*)Scratch.Rent(Slot.B, tileK * span * sizeof(T)), totals = (T*)Scratch.Rent(Slot.Tile, 2 * m * span * sizeof(T)), sums = totals + m * span;
+        // below the sums of m rows, where they need it, those of a row of 128s
+        nint m = (nint)x.M, made = Narrow<S, T>.IsShifted ? m + 1 : m;
+        T* tile = (T*)Scratch.Rent(Slot.B, tileK * span * sizeof(T)), totals = (T*)Scratch.Rent(Slot.Tile, 2 * made * span * sizeof(T)), sums = totals + made * span;
         for (long j = 0; j < x.N; j += span)
         {
             int n = (int)Math.Min(span, x.N - j);
@@ -100,23 +101,26 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
                     Panels(m, n, k, a + p / M.Pairing * rows, (nint)kElements, tile, chains, p == block ? Into.Store : Into.Resume);
                 }
                 if (block > 0)
-                    for (nint q = 0; q < n; q += width) Edge<M, T, V>.Put(sums + q * m, width, (int)m, width, totals + q * m, width, Into.Add);
+                    for (nint q = 0; q < n; q += width) Edge<M, T, V>.Put(sums + q * made, width, (int)made, width, totals + q * made, width, Into.Add);
             }
             for (int q = 0; q < n; q += width)
-                Narrow<S, T>.Put(totals + q * m, width, (int)m, Math.Min(width, n - q), x.C + j + q, (nint)x.CRow);
+                Narrow<S, T>.Put(totals + q * made, width, (int)m, Math.Min(width, n - q), x.At(0, j + q), (nint)x.CRow, totals + q * made + m * width);
         }
     }
 
-    /// <summary>Every group of rows of A goes on with its chains against each panel of a tile. A panel's sums lie m rows of it together.</summary>
+    /// <summary>Every group of rows of A goes on with its chains against each panel of a tile. A panel's sums lie together, row below row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Panels(nint m, int n, nint k, T* a, nint aRow, T* tile, T* sums, Into into)
     {
         int width = Width, rows = M.Rows;
-        for (int q = 0; q < n; q += width, tile += k * width)
+        nint made = Narrow<S, T>.IsShifted ? m + 1 : m;
+        uint last = 0x80808080;
+        for (int q = 0; q < n; q += width, tile += k * width, sums += made * width)
         {
             int vectors = (Math.Min(width, n - q) + M.Lanes - 1) / M.Lanes;
             for (nint i = 0; i < m; i += rows)
-                new PanelKernel<M, T, V>((int)Math.Min(rows, m - i), vectors).Run(k, a + i * aRow, tile, sums + q * m + i * width, width, into);
+                new PanelKernel<M, T, V>((int)Math.Min(rows, m - i), vectors).Run(k, a + i * aRow, rows, tile, sums + i * width, width, into);
+            if (Narrow<S, T>.IsShifted) new PanelKernel<M, T, V>(1, vectors).Run(k, (T*)&last, 0, tile, sums + m * width, width, into);
         }
     }
 
@@ -130,7 +134,7 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
         {
             int w = (int)Math.Min(width, x.N - j), vectors = (w + M.Lanes - 1) / M.Lanes;
             bool whole = w == vectors * M.Lanes;
-            T* c = x.C + j;
+            T* c = (T*)x.C + j;
             for (long block = 0; block < x.K; block += Gemm.BlockK)
             {
                 // the first block's chains may grow in C itself
@@ -164,7 +168,7 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
                 nint k = (nint)Math.Min(Gemm.BlockK, x.K - block);
                 new Span<T>(sums, checked((int)(x.M * w))).Clear();
                 Chains((nint)x.M, w, k, x.A + block * x.ACol, (nint)x.ARow, (nint)x.ACol, x.B + block * x.BRow + j, (nint)x.BRow, sums);
-                Edge<M, T, V>.Put(sums, w, (int)x.M, w, x.C + j, (nint)x.CRow, block == 0 ? Into.Store : Into.Add);
+                Edge<M, T, V>.Put(sums, w, (int)x.M, w, (T*)x.C + j, (nint)x.CRow, block == 0 ? Into.Store : Into.Add);
             }
         }
         if (n < x.N) Tiles(x.Part(0, x.M, n, x.N), false);

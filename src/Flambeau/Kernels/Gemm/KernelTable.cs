@@ -40,7 +40,7 @@ internal static unsafe class KernelTable<M, T, V> where M : ILaneMath<T, V> wher
     }
 }
 
-/// <summary>A register kernel that is called with panels: A has a register block's rows side by side, B its columns. In machine code where elements are pairs and the processor has the instruction for them.</summary>
+/// <summary>A register kernel that is called with panels: A has a register block's rows side by side, B its columns. In machine code where elements are pairs or fours and the processor has the instruction for them.</summary>
 internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
 {
     readonly nint _address;
@@ -48,31 +48,36 @@ internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> w
 
     public PanelKernel(int rows, int vectors)
     {
-        _isMachineCode = M.Pairing == 2 && M.Lanes == 16 && DotCode.IsUsed;
-        _address = _isMachineCode ? (nint)DotCode.Get(rows, vectors) : (nint)KernelTable<M, T, V>.Get(rows, vectors);
+        _isMachineCode = M.Lanes == 16 && (M.Pairing == 2 && DotCode<DotPairs>.IsUsed || M.Pairing == 4 && DotCode<DotFours>.IsUsed);
+        _address = _isMachineCode ? M.Pairing == 2 ? (nint)DotCode<DotPairs>.Get(rows, vectors) : (nint)DotCode<DotFours>.Get(rows, vectors) : (nint)KernelTable<M, T, V>.Get(rows, vectors);
     }
 
+    /// <summary>From panel to sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Run(nint k, T* a, T* b, T* c, nint cRow, Into into)
+    public void Run(nint k, T* a, T* b, T* c, nint cRow, Into into) => Run(k, a, M.Rows, b, c, cRow, into);
+
+    /// <summary><paramref name="aStep"/> elements lead from step to step of A: <c>M.Rows</c> in a panel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Run(nint k, T* a, nint aStep, T* b, T* c, nint cRow, Into into)
     {
-        if (M.Pairing == 2 && M.Lanes == 16 && _isMachineCode)
+        if (M.Pairing > 1 && M.Lanes == 16 && _isMachineCode)
         {
             DotArguments arguments;
             arguments.Steps = k;
             arguments.A = a;
             arguments.B = b;
             arguments.C = c;
-            arguments.AStep = M.Rows * sizeof(T);
+            arguments.AStep = aStep * sizeof(T);
             arguments.BStep = M.Lanes * M.Vectors * sizeof(T);
             arguments.CRow = cRow * sizeof(T);
             arguments.Into = (nint)into;
             ((delegate* unmanaged<DotArguments*, void>)_address)(&arguments);
         }
-        else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, 1, M.Rows, b, M.Lanes * M.Vectors, c, cRow, into);
+        else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, 1, aStep, b, M.Lanes * M.Vectors, c, cRow, into);
     }
 }
 
-/// <summary>As <see cref="PanelKernel{M, T, V}"/>, for A in rows that lie <see cref="DotCode.RowElements"/> elements apart, an element a step; B's steps lie anywhere.</summary>
+/// <summary>As <see cref="PanelKernel{M, T, V}"/>, for A in rows that lie <see cref="DotCode{I}.RowElements"/> elements apart, an element a step; B's steps lie anywhere.</summary>
 internal readonly unsafe struct RowKernel<M, T, V> where M : ILaneMath<T, V> where T : unmanaged where V : struct
 {
     readonly nint _address;
@@ -80,8 +85,8 @@ internal readonly unsafe struct RowKernel<M, T, V> where M : ILaneMath<T, V> whe
 
     public RowKernel(int rows, int vectors)
     {
-        _isMachineCode = M.Pairing == 2 && M.Lanes == 16 && DotCode.IsUsed;
-        _address = _isMachineCode ? (nint)DotCode.OfRows(rows, vectors) : (nint)KernelTable<M, T, V>.Get(rows, vectors);
+        _isMachineCode = M.Pairing == 2 && M.Lanes == 16 && DotCode<DotPairs>.IsUsed;
+        _address = _isMachineCode ? (nint)DotCode<DotPairs>.OfRows(rows, vectors) : (nint)KernelTable<M, T, V>.Get(rows, vectors);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -100,6 +105,6 @@ internal readonly unsafe struct RowKernel<M, T, V> where M : ILaneMath<T, V> whe
             arguments.Into = (nint)into;
             ((delegate* unmanaged<DotArguments*, void>)_address)(&arguments);
         }
-        else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, DotCode.RowElements, 1, b, bStep, c, cRow, into);
+        else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, DotCode<DotPairs>.RowElements, 1, b, bStep, c, cRow, into);
     }
 }

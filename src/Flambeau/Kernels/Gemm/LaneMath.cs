@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Flambeau.Kernels;
 
@@ -15,13 +16,13 @@ internal unsafe interface ILaneMath<T, V> where T : unmanaged where V : struct
     static abstract int Rows { get; }
     /// <summary>Vectors in a row of a register block; at most <see cref="MicroKernel.MaxVectors"/>.</summary>
     static abstract int Vectors { get; }
-    /// <summary>Steps of the contracted index in an element: 2 where it is a pair of bfloat16.</summary>
+    /// <summary>Steps of the contracted index in an element: 2 where it is a pair of bfloat16, 4 where it is four bytes.</summary>
     static virtual int Pairing => 1;
     static abstract V Load(T* p);
     static abstract void Store(V x, T* p);
     static abstract V Broadcast(T* p);
     static abstract V Add(V x, V y);
-    /// <summary>x · y + z, rounded once.</summary>
+    /// <summary>x · y + z, rounded once; x is of A and y of B.</summary>
     static abstract V FusedMultiplyAdd(V x, V y, V z);
 }
 
@@ -155,4 +156,70 @@ internal unsafe struct Pairs512 : ILaneMath<float, Vector512<float>>
     public static Vector512<float> FusedMultiplyAdd(Vector512<float> x, Vector512<float> y, Vector512<float> z) => Vector512.FusedMultiplyAdd(Lower(x), Lower(y), Vector512.FusedMultiplyAdd(Upper(x), Upper(y), z));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector512<float> Upper(Vector512<float> x) => (x.AsUInt32() & Vector512.Create(0xFFFF0000u)).AsSingle();
     [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector512<float> Lower(Vector512<float> x) => (x.AsUInt32() << 16).AsSingle();
+}
+
+/// <summary>
+/// Vectors of four bytes in an element, those of A unsigned and those of B signed, and sums in int32 that wrap: what <c>vpdpbusd</c> computes. Bytes are widened to 16 bits, the even and the odd
+/// ones by themselves, where a product of two cannot saturate.
+/// </summary>
+internal unsafe struct Quads128 : ILaneMath<int, Vector128<int>>
+{
+    public static int Lanes => 4;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float128.Rows; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float128.Vectors; }
+    public static int Pairing { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 4; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<int> Load(int* p) => Vector128.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector128<int> x, int* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<int> Broadcast(int* p) => Vector128.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector128<int> Add(Vector128<int> x, Vector128<int> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> FusedMultiplyAdd(Vector128<int> x, Vector128<int> y, Vector128<int> z)
+        => z + Pairs((x & Vector128.Create(0x00FF00FF)).AsInt16(), (y.AsInt16() << 8) >> 8) + Pairs((x.AsUInt16() >> 8).AsInt16(), y.AsInt16() >> 8);
+    /// <summary>The products of 16 bits, two added up in each lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<int> Pairs(Vector128<short> x, Vector128<short> y)
+        => Sse2.IsSupported ? Sse2.MultiplyAddAdjacent(x, y) : Lower(x) * Lower(y) + (x.AsInt32() >> 16) * (y.AsInt32() >> 16);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector128<int> Lower(Vector128<short> x) => (x.AsInt32() << 16) >> 16;
+}
+
+/// <inheritdoc cref="Quads128"/>
+internal unsafe struct Quads256 : ILaneMath<int, Vector256<int>>
+{
+    public static int Lanes => 8;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float256.Rows; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float256.Vectors; }
+    public static int Pairing { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 4; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<int> Load(int* p) => Vector256.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector256<int> x, int* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<int> Broadcast(int* p) => Vector256.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector256<int> Add(Vector256<int> x, Vector256<int> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> FusedMultiplyAdd(Vector256<int> x, Vector256<int> y, Vector256<int> z)
+        => z + Pairs((x & Vector256.Create(0x00FF00FF)).AsInt16(), (y.AsInt16() << 8) >> 8) + Pairs((x.AsUInt16() >> 8).AsInt16(), y.AsInt16() >> 8);
+    /// <summary>The products of 16 bits, two added up in each lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<int> Pairs(Vector256<short> x, Vector256<short> y)
+        => Avx2.IsSupported ? Avx2.MultiplyAddAdjacent(x, y) : Lower(x) * Lower(y) + (x.AsInt32() >> 16) * (y.AsInt32() >> 16);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector256<int> Lower(Vector256<short> x) => (x.AsInt32() << 16) >> 16;
+}
+
+/// <inheritdoc cref="Quads128"/>
+internal unsafe struct Quads512 : ILaneMath<int, Vector512<int>>
+{
+    public static int Lanes => 16;
+    public static int Rows { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float512.Rows; }
+    public static int Vectors { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Float512.Vectors; }
+    public static int Pairing { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 4; }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<int> Load(int* p) => Vector512.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static void Store(Vector512<int> x, int* p) => x.Store(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<int> Broadcast(int* p) => Vector512.Create(*p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Vector512<int> Add(Vector512<int> x, Vector512<int> y) => x + y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> FusedMultiplyAdd(Vector512<int> x, Vector512<int> y, Vector512<int> z)
+        => z + Pairs((x & Vector512.Create(0x00FF00FF)).AsInt16(), (y.AsInt16() << 8) >> 8) + Pairs((x.AsUInt16() >> 8).AsInt16(), y.AsInt16() >> 8);
+    /// <summary>The products of 16 bits, two added up in each lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<int> Pairs(Vector512<short> x, Vector512<short> y)
+        => Avx512BW.IsSupported ? Avx512BW.MultiplyAddAdjacent(x, y) : Lower(x) * Lower(y) + (x.AsInt32() >> 16) * (y.AsInt32() >> 16);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] static Vector512<int> Lower(Vector512<short> x) => (x.AsInt32() << 16) >> 16;
 }

@@ -28,14 +28,26 @@ internal static unsafe class Packing
     }
 
     /// <summary>
-    /// The same for a source of type <typeparamref name="S"/>: what is no <typeparamref name="T"/> becomes pairs of steps or is widened, as <typeparamref name="M"/> computes. <paramref name="k"/> counts the source's steps.
+    /// The same for a source of type <typeparamref name="S"/>: what is no <typeparamref name="T"/> becomes groups of steps or is widened, as <typeparamref name="M"/> computes. <paramref name="k"/> counts the source's steps.
     /// </summary>
     public static void Pack<M, S, T, V>(S* source, long laneStride, long kStride, long lanes, long k, T* target, int width, int ahead = 0)
         where M : ILaneMath<T, V> where S : unmanaged where T : unmanaged where V : struct
     {
         if (typeof(S) == typeof(T)) Pack<M, T, V>((T*)source, laneStride, kStride, lanes, k, target, width, ahead);
-        else if (M.Pairing == 2) PairPacking.Pack((ushort*)source, laneStride, kStride, (nint)lanes, (nint)k, (float*)target, width, ahead);
+        else if (M.Pairing > 1) GroupPacking.Pack(source, laneStride, kStride, (nint)lanes, (nint)k, (uint*)target, width, ahead);
         else Widened<M, S, T, V>(source, laneStride, kStride, lanes, k, target, width);
+    }
+
+    /// <summary>
+    /// The rows of A in panels. The instruction for bytes takes those of A unsigned: signed ones become so by adding 128, and what that adds to every row of C, 128 times the sums of B's columns, is taken off at the end.
+    /// </summary>
+    public static void PackRows<M, S, T, V>(S* source, long rowStride, long kStride, long rows, long k, T* target)
+        where M : ILaneMath<T, V> where S : unmanaged where T : unmanaged where V : struct
+    {
+        Pack<M, S, T, V>(source, rowStride, kStride, rows, k, target, M.Rows);
+        if (typeof(S) != typeof(sbyte)) return;
+        long elements = (rows + M.Rows - 1) / M.Rows * M.Rows * ((k + M.Pairing - 1) / M.Pairing);
+        GroupPacking.FlipSigns((ulong*)target, elements / 2);
     }
 
     /// <summary>A group of lanes at a time is widened in second-level cache, in the source's own order, and packed from there.</summary>

@@ -23,12 +23,15 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
             return;
         }
         if (x.N == 1) x.CCol = 1;
-        if (x.CCol != 1 && (x.CRow == 1 || x.M == 1)) x = x.Transposed;
-        // few columns: the same as few rows of the transpose, and C passes through scratch
-        else if (x.N <= FewColumns && x.M >= 4 * x.N && x.K >= 8) x = x.Transposed;
+        if (Product<S>.CanTurn && (IsOnItsSide(x) || HasFewColumns(x))) x = x.Transposed;
         if (x.CCol != 1) Scattered(x);
         else Rows(x);
     }
+
+    static bool IsOnItsSide(in Product<S> x) => x.CCol != 1 && (x.CRow == 1 || x.M == 1);
+
+    /// <summary>The same as few rows of the transpose; C passes through scratch.</summary>
+    static bool HasFewColumns(in Product<S> x) => x.N <= FewColumns && x.M >= 4 * x.N && x.K >= 8;
 
     /// <summary>C's columns lie side by side.</summary>
     static void Rows(in Product<S> x)
@@ -43,7 +46,7 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
     static void Scattered(in Product<S> x)
     {
         long rows = Math.Clamp((1 << 18) / x.N, 1, x.M);
-        S* made = (S*)Scratch.Rent(Slot.Scattered, rows * x.N * sizeof(S));
+        void* made = Scratch.Rent(Slot.Scattered, rows * x.N * Product<S>.ResultBytes);
         for (long i = 0; i < x.M; i += rows)
         {
             var piece = x.Part(i, Math.Min(x.M, i + rows), 0, x.N);
@@ -51,10 +54,18 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
             piece.CRow = x.N;
             piece.CCol = 1;
             Rows(piece);
-            S* s = made, d = x.C + i * x.CRow;
-            for (long r = 0; r < piece.M; r++, d += x.CRow)
-                for (long j = 0; j < x.N; j++) d[j * x.CCol] = *s++;
+            var target = x.Part(i, i + piece.M, 0, x.N);
+            if (Product<S>.ResultBytes == sizeof(S)) Scatter((S*)made, target);
+            else Scatter((T*)made, target);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Scatter<R>(R* made, in Product<S> x) where R : unmanaged
+    {
+        R* d = (R*)x.C;
+        for (long i = 0; i < x.M; i++, d += x.CRow)
+            for (long j = 0; j < x.N; j++) d[j * x.CCol] = *made++;
     }
 }
 

@@ -1,10 +1,14 @@
 namespace Flambeau.Kernels;
 
-/// <summary>One product C[m × n] = A[m × k] · B[k × n]. Strides count elements; <c>ARow</c> is from row to row, <c>ACol</c> from column to column.</summary>
+/// <summary>
+/// One product C[m × n] = A[m × k] · B[k × n]. Strides count elements; <c>ARow</c> is from row to row, <c>ACol</c> from column to column.
+/// C is of <typeparamref name="T"/>, but of int32 where that is a byte: B's bytes are signed then, and <typeparamref name="T"/> says whether A's are.
+/// </summary>
 internal unsafe struct Product<T> where T : unmanaged
 {
     public long M, N, K;
-    public T* A, B, C;
+    public T* A, B;
+    public void* C;
     public long ARow, ACol, BRow, BCol, CRow, CCol;
 
     /// <summary>The same product said as Cᵀ = Bᵀ · Aᵀ. Each element's chain is the same.</summary>
@@ -21,9 +25,19 @@ internal unsafe struct Product<T> where T : unmanaged
         part.N = j1 - j0;
         part.A = A + i0 * ARow;
         part.B = B + j0 * BCol;
-        part.C = C + i0 * CRow + j0 * CCol;
+        part.C = At(i0, j0);
         return part;
     }
+
+    /// <summary>Bytes of an element of C.</summary>
+    public static int ResultBytes => IsBytes ? sizeof(int) : sizeof(T);
+    static bool IsBytes => typeof(T) == typeof(sbyte) || typeof(T) == typeof(byte);
+
+    /// <summary>True where A and B may change places: both are of one type.</summary>
+    public static bool CanTurn => typeof(T) != typeof(byte);
+
+    /// <summary>Where C[i, j] lies.</summary>
+    public readonly void* At(long i, long j) => (byte*)C + (i * CRow + j * CCol) * ResultBytes;
 
     /// <summary>Multiplications, at most <see cref="long.MaxValue"/>.</summary>
     public readonly long Work => (long)Math.Min((double)M * N * K, long.MaxValue / 2);

@@ -59,13 +59,13 @@ internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : 
     {
         if (x.BCol == 1 && Tame(x.BRow))
         {
-            Rows(x, x.B + j, (nint)x.BRow, x.C + j, (nint)x.CRow, vectors, into);
+            Rows(x, x.B + j, (nint)x.BRow, (T*)x.C + j, (nint)x.CRow, vectors, into);
             return;
         }
         int reach = vectors * M.Lanes;
         T* b = (T*)Scratch.Rent(Slot.B, x.K * reach * sizeof(T));
         Packing.Pack<M, T, V>(x.B + j * x.BCol, x.BCol, x.BRow, reach, x.K, b, reach);
-        Rows(x, b, reach, x.C + j, (nint)x.CRow, vectors, into);
+        Rows(x, b, reach, (T*)x.C + j, (nint)x.CRow, vectors, into);
     }
 
     /// <summary>The register blocks of a column; the last overlaps the one before and writes the same bits there.</summary>
@@ -93,6 +93,6 @@ internal static unsafe class Small<M, T, V> where M : ILaneMath<T, V> where T : 
         Packing.Pack<M, T, V>(x.B + j * x.BCol, x.BCol, x.BRow, w, x.K, b, reach);
         Rows(x, b, reach, c, reach, vectors, Into.Store);
         for (long i = 0; i < x.M; i++)
-            for (int q = 0; q < w; q++) x.C[i * x.CRow + j + q] = c[i * reach + q];
+            for (int q = 0; q < w; q++) ((T*)x.C)[i * x.CRow + j + q] = c[i * reach + q];
     }
 }

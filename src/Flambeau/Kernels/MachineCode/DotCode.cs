@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Flambeau.Kernels;
@@ -19,16 +18,41 @@ internal unsafe struct DotArguments
     public fixed byte Kept[10 * 16];
 }
 
+/// <summary>An instruction that .NET has no name for: it adds to 16 sums the products of several narrow elements at once, which are one of 32 bits.</summary>
+internal interface IDotInstruction
+{
+    static abstract bool IsSupported { get; }
+    /// <summary>The sums grow by <paramref name="a"/> · <paramref name="b"/>, elements of A and of B.</summary>
+    static abstract void Dot(X64Code code, Vector sum, Vector a, Vector b);
+    static abstract void Add(X64Code code, Vector to, Vector x, Address y);
+}
+
+/// <summary><c>vdpbf16ps</c>: pairs of bfloat16, sums of float32.</summary>
+internal struct DotPairs : IDotInstruction
+{
+    public static bool IsSupported => Avx512F.IsSupported && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0;
+    public static void Dot(X64Code code, Vector sum, Vector a, Vector b) => code.DotBFloat16(sum, b, a);
+    public static void Add(X64Code code, Vector to, Vector x, Address y) => code.Add(to, x, y);
+}
+
+/// <summary><c>vpdpbusd</c>: four unsigned bytes of A, four signed ones of B, sums of int32 that wrap.</summary>
+internal struct DotFours : IDotInstruction
+{
+    public static bool IsSupported => Avx512F.IsSupported && (X86Base.CpuId(7, 0).Ecx & 1 << 11) != 0;
+    public static void Dot(X64Code code, Vector sum, Vector a, Vector b) => code.DotInt8(sum, a, b);
+    public static void Add(X64Code code, Vector to, Vector x, Address y) => code.AddInt32(to, x, y);
+}
+
 /// <summary>
-/// The register kernels as machine code, for <c>vdpbf16ps</c>, which .NET has no name for: C[R × Q vectors] from panels of A and B, an element being four bytes, that is a pair of bfloat16.
+/// The register kernels as machine code, for an instruction that .NET has no name for: C[R × Q vectors] from panels of A and B, an element being four bytes, that is a pair of bfloat16 or four bytes.
 /// What <see cref="MicroKernel"/> does, with rows and vectors unrolled.
 /// </summary>
-internal static unsafe class DotCode
+internal static unsafe class DotCode<I> where I : struct, IDotInstruction
 {
     /// <summary>True where the processor has the instruction and the system lets memory become executable.</summary>
-    public static bool IsSupported { get; } = Avx512F.IsSupported && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0 && Kernels.All[0] != 0;
+    public static bool IsSupported { get; } = I.IsSupported && Kernels.All[0] != 0;
 
-    /// <summary>False goes without machine code: the same bits but for subnormal numbers. By default as the machine is; tests change it.</summary>
+    /// <summary>False goes without machine code: the same bits (bfloat16: but for subnormal numbers). By default as the machine is; tests change it.</summary>
     public static bool IsUsed { get; set => field = value && IsSupported; } = IsSupported;
 
     /// <summary>The kernel of so many rows and vectors.</summary>
@@ -110,7 +134,7 @@ internal static unsafe class DotCode
         for (int r = 0; r < rows; r++)
         {
             code.Broadcast(Element(r), At(A, ElementBytes * apart * r));
-            for (int q = 0; q < vectors; q++) code.DotBFloat16(Sum(r, q), Row(q), Element(r));
+            for (int q = 0; q < vectors; q++) I.Dot(code, Sum(r, q), Element(r), Row(q));
         }
         code.Add(A, AStep);
         code.Add(B, BStep);
@@ -120,7 +144,7 @@ internal static unsafe class DotCode
         code.Move(Steps, At(Field.Into));
         code.Compare(Steps, (int)Into.Add);
         code.Jump(When.NotEqual, store);
-        EachRow(r => { for (int q = 0; q < vectors; q++) code.Add(Sum(r, q), Sum(r, q), At(C, VectorBytes * q)); });
+        EachRow(r => { for (int q = 0; q < vectors; q++) I.Add(code, Sum(r, q), Sum(r, q), At(C, VectorBytes * q)); });
         code.Mark(store);
         EachRow(r => { for (int q = 0; q < vectors; q++) code.Store(At(C, VectorBytes * q), Sum(r, q)); });
         for (int i = FirstKept; i <= kept; i++) code.LoadLower(new(i), At(Field.Kept) + 16 * (i - FirstKept));

@@ -12,15 +12,16 @@ namespace Flambeau.Ops;
 /// </summary>
 internal sealed class ContractOp : MultilinearOp
 {
-    static readonly ConcurrentDictionary<(string, string, string), ContractOp> s_known = new();
+    static readonly ConcurrentDictionary<(string, string, string, bool), ContractOp> s_known = new();
 
     readonly string _left, _right, _result;
+    readonly bool _isOfBytes;
     readonly Roles _leftRoles, _rightRoles, _resultRoles; // batch, rows, contracted; batch, contracted, columns; batch, rows, columns
     ContractOp? _gradient0, _gradient1;
 
-    ContractOp(string left, string right, string result)
+    ContractOp(string left, string right, string result, bool isOfBytes)
     {
-        (_left, _right, _result) = (left, right, result);
+        (_left, _right, _result, _isOfBytes) = (left, right, result, isOfBytes);
         string batch = new([.. result.Where(l => left.Contains(l) && right.Contains(l))]);
         string rows = new([.. result.Where(l => left.Contains(l) && !right.Contains(l))]);
         string columns = new([.. result.Where(l => !left.Contains(l) && right.Contains(l))]);
@@ -30,14 +31,14 @@ internal sealed class ContractOp : MultilinearOp
         _resultRoles = Roles.Of(result, batch, rows, columns);
     }
 
-    /// <summary>The contraction of these labels; one object for all its uses.</summary>
-    public static ContractOp Of(string left, string right, string result) =>
-        s_known.GetOrAdd((left, right, result), static labels => new(labels.Item1, labels.Item2, labels.Item3));
+    /// <summary>The contraction of these labels; one object for all its uses. <paramref name="ofBytes"/>: int8, the left also uint8, whose products add up in int32.</summary>
+    public static ContractOp Of(string left, string right, string result, bool ofBytes = false) =>
+        s_known.GetOrAdd((left, right, result, ofBytes), static labels => new(labels.Item1, labels.Item2, labels.Item3, labels.Item4));
 
     /// <summary>The product of two matrices.</summary>
-    public static readonly ContractOp Matrices = Of("xz", "zy", "xy");
+    public static readonly ContractOp Matrices = Of("xz", "zy", "xy"), MatricesOfBytes = Of("xz", "zy", "xy", ofBytes: true);
 
-    public override string Name => "MatMul";
+    public override string Name => _isOfBytes ? "IntMm" : "MatMul";
 
     public override uint SavesFor(int operand) => operand == 0 ? 2u : 1u;
 
@@ -50,23 +51,38 @@ internal sealed class ContractOp : MultilinearOp
     public override Tensor Batch(ReadOnlySpan<Tensor> x, ReadOnlySpan<bool> batched, long size)
     {
         char b = Labels.Unused(_left + _right + _result);
-        return Of(batched[0] ? b + _left : _left, batched[1] ? b + _right : _right, b + _result).Apply(x);
+        return Of(batched[0] ? b + _left : _left, batched[1] ? b + _right : _right, b + _result, _isOfBytes).Apply(x);
     }
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
-        var type = Promote.ResultType(x);
+        var type = _isOfBytes ? DType.Int32 : Promote.ResultType(x);
         var shape = ResultShape(x[0], x[1]);
         var y = Tensor.Empty(shape, type);
         if (shape.Count == 0) return y;
+        if (x[0].DType is DType.Int8 or DType.UInt8 && x[1].DType == DType.Int8) OfBytes(x[0], x[1], y);
+        else InOneType(x[0], x[1], y);
+        return y;
+    }
+
+    // sums of int32, of which a narrower result keeps the lower bits
+    void OfBytes(Tensor a, Tensor b, Tensor y)
+    {
+        var target = y.DType == DType.Int32 ? y : Tensor.Empty(y.Shape, DType.Int32);
+        Multiply(a, b, target, a.DType);
+        if (!ReferenceEquals(target, y)) Copy.Into(y, target);
+    }
+
+    void InOneType(Tensor a, Tensor b, Tensor y)
+    {
         // products of 16-bit elements add up in float32 by themselves
-        bool isNarrow = type is DType.BFloat16 or DType.Float16 && x[0].DType == type && x[1].DType == type;
-        var compute = isNarrow ? type : ElementwiseOp.ComputeType(type);
-        Tensor a = x[0].DType == compute ? x[0] : x[0].Packed(compute), b = x[1].DType == compute ? x[1] : x[1].Packed(compute);
-        var target = y.DType == compute ? y : Tensor.Empty(shape, compute);
+        bool isNarrow = y.DType is DType.BFloat16 or DType.Float16 && a.DType == y.DType && b.DType == y.DType;
+        var compute = isNarrow ? y.DType : ElementwiseOp.ComputeType(y.DType);
+        if (a.DType != compute) a = a.Packed(compute);
+        if (b.DType != compute) b = b.Packed(compute);
+        var target = y.DType == compute ? y : Tensor.Empty(y.Shape, compute);
         Multiply(a, b, target, compute);
         if (!ReferenceEquals(target, y)) Copy.Into(y, target);
-        return y;
     }
 
     // a multiplication and an addition for every element of the result and every step along the contracted indices
@@ -174,7 +190,7 @@ internal sealed class ContractOp : MultilinearOp
         b.Walk();
         if (!c.TryWalk())
         {
-            c = new(Tensor.Empty(new Shape(Of(c.Roles.All, result.Shape.Sizes)), compute), c.Roles.InOrder);
+            c = new(Tensor.Empty(new Shape(Of(c.Roles.All, result.Shape.Sizes)), result.DType), c.Roles.InOrder);
             c.TryWalk();
         }
         switch (compute)
@@ -183,6 +199,8 @@ internal sealed class ContractOp : MultilinearOp
             case DType.Float64: Products<double>(a, b, c); break;
             case DType.BFloat16: Products<BFloat16>(a, b, c); break;
             case DType.Float16: Products<Half>(a, b, c); break;
+            case DType.Int8: Products<sbyte>(a, b, c); break;
+            case DType.UInt8: Products<byte>(a, b, c); break;
             default: WholeNumbers(a, b, c); break;
         }
         if (!ReferenceEquals(c.X, result)) CopyInOrder(c.X, result, _resultRoles);
@@ -204,7 +222,9 @@ internal sealed class ContractOp : MultilinearOp
         fixed (byte* atB = b.X.Store!)
         fixed (byte* atC = c.X.Store!)
         {
-            T* pa = (T*)atA + a.X.Offset, pb = (T*)atB + b.X.Offset, pc = (T*)atC + c.X.Offset;
+            int bytes = Product<T>.ResultBytes;
+            T* pa = (T*)atA + a.X.Offset, pb = (T*)atB + b.X.Offset;
+            byte* pc = atC + c.X.Offset * bytes;
             if (c.Roles.Batch.Length == 0) Gemm.Multiply(m, n, k, pa, aRow, aCol, pb, bRow, bCol, pc, cRow, cCol);
             else
             {
@@ -219,7 +239,8 @@ internal sealed class ContractOp : MultilinearOp
                 foreach (long size in outer) count *= size;
                 for (long i = 0; i < count; i++)
                 {
-                    T* ia = pa + Strided.Offset(outer, outerA, i), ib = pb + Strided.Offset(outer, outerB, i), ic = pc + Strided.Offset(outer, outerC, i);
+                    T* ia = pa + Strided.Offset(outer, outerA, i), ib = pb + Strided.Offset(outer, outerB, i);
+                    byte* ic = pc + Strided.Offset(outer, outerC, i) * bytes;
                     if (inC.Size == 1) Gemm.Multiply(m, n, k, ia, aRow, aCol, ib, bRow, bCol, ic, cRow, cCol);
                     else Gemm.MultiplyBatched(inC.Size, m, n, k, ia, inA.Stride, aRow, aCol, ib, inB.Stride, bRow, bCol, ic, inC.Stride, cRow, cCol);
                 }
