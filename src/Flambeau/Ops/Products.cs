@@ -161,6 +161,8 @@ namespace Flambeau.Ops
         /// <inheritdoc/>
         public static string? TorchName => "_int_mm";
         /// <inheritdoc/>
+        public static CastPolicy Autocast => CastPolicy.AsIs;
+        /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
         [
             new("int8 · int8", g => [Bytes(g, DType.Int8, 5, 70), Bytes(g, DType.Int8, 70, 9)], t => t[0].IntMm(t[1])),
