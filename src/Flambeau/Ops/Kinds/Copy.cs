@@ -1,5 +1,8 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Flambeau.Diagnostics;
+using Flambeau.Kernels;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
 using Flambeau.Transforms;
@@ -9,7 +12,9 @@ namespace Flambeau.Ops;
 /// <summary>Moves elements between layouts and types.</summary>
 internal static unsafe class Copy
 {
-    const int Tile = 1024, Chunk = 16384, Block = 32;
+    const int Tile = 1024, Chunk = 16384;
+    const int Block = 32; // elements of two dims from which on they are turned in tiles
+    const int Side = 64;  // of a tile
 
     /// <summary>Writes <paramref name="source"/>, which broadcasts, into <paramref name="target"/>, converting.</summary>
     public static void Into(Tensor target, Tensor source)
@@ -74,40 +79,38 @@ internal static unsafe class Copy
         public long Count;
         public long[] Sizes, TargetStrides, SourceStrides;
 
+        public int Part; // elements that a thread takes at a time
+
+        /// <summary>True if what is written goes past the caches.</summary>
+        public readonly bool Streams => Streaming.Suits(Count * TargetType.Size);
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int part)
         {
-            long start = (long)part * Chunk, end = Math.Min(start + Chunk, Count);
-            bool flatTarget = Strided.IsFlat(Sizes, TargetStrides), flatSource = Strided.IsFlat(Sizes, SourceStrides);
+            long start = (long)part * Part, end = Math.Min(start + Part, Count);
+            bool flatTarget = Strided.IsFlat(Sizes, TargetStrides), flatSource = Strided.IsFlat(Sizes, SourceStrides), same = TargetType == SourceType, streams = flatTarget && Streams;
             int to = TargetType.Size, from = SourceType.Size;
-            if (flatTarget && flatSource && TargetType == SourceType && Streaming.Suits(Count * to))
-            {
-                Streaming.Copy(Source + start * from, Target + start * to, (end - start) * to);
-                Streaming.End();
-                return;
-            }
-            if (flatTarget && flatSource)
-            {
-                Conversion.Run(SourceType, Source + start * from, TargetType, Target + start * to, end - start);
-                return;
-            }
             byte* scratch = (byte*)Scratch.Rent(Scratch.Elementwise, 2 * Tile * 8), converted = scratch + Tile * 8;
-            for (; start < end; start += Tile)
+            long most = flatSource && flatTarget && (same || !streams) ? Part : Tile;
+            for (; start < end; start += most)
             {
-                long n = Math.Min(Tile, end - start);
-                bool same = TargetType == SourceType;
-                byte* target = Target + start * to, values = flatSource ? Source + start * from : flatTarget && same ? target : scratch;
+                long n = Math.Min(most, end - start);
+                byte* target = Target + start * to, values = flatSource ? Source + start * from : flatTarget && same && !streams ? target : scratch;
                 if (!flatSource) Strided.Gather(Source, Sizes, SourceStrides, from, start, n, values);
-                byte* result = flatTarget ? target : same ? values : converted;
+                byte* result = same && (streams || !flatTarget) ? values : flatTarget && !streams ? target : converted;
                 if (result != values) Conversion.Run(SourceType, values, TargetType, result, n);
-                if (!flatTarget) Strided.Scatter(result, Target, Sizes, TargetStrides, to, start, n);
+                if (streams) Streaming.Copy(result, target, n * to);
+                else if (!flatTarget) Strided.Scatter(result, Target, Sizes, TargetStrides, to, start, n);
             }
+            if (streams) Streaming.End();
         }
     }
 
     static void Run(ref Job job)
     {
         if (Transposes(job, out int dim)) { RunBlocked(ref job, dim); return; }
-        int parts = (int)((job.Count + Chunk - 1) / Chunk);
+        job.Part = ElementwiseLoop.ChunkOf(job.Count);
+        int parts = (int)((job.Count + job.Part - 1) / job.Part);
         if (!Team.Pays(job.Count)) for (int i = 0; i < parts; i++) job.Run(i);
         else Team.Run(parts, ref job);
     }
@@ -134,7 +137,7 @@ internal static unsafe class Copy
     static bool Transposes(in Job job, out int dim)
     {
         dim = -1;
-        if (job.Sizes.Length < 2 || job.TargetType != job.SourceType || job.TargetStrides[^1] != 1 || job.SourceStrides[^1] == 1 || job.Sizes[^1] < Block) return false;
+        if (job.Sizes.Length < 2 || job.TargetStrides[^1] != 1 || job.SourceStrides[^1] == 1 || job.Sizes[^1] < Block) return false;
         for (int d = 0; d < job.Sizes.Length - 1; d++)
             if (job.SourceStrides[d] == 1 && job.Sizes[d] >= Block) dim = d;
         return dim >= 0;
@@ -147,21 +150,46 @@ internal static unsafe class Copy
         public long[] OuterSizes, OuterTarget, OuterSource;
         public long RowBlocks;
 
+        // a row of tiles: each is turned in first-level cache, from where its rows go on in whole lines
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int part)
         {
-            long outer = part / RowBlocks, first = part % RowBlocks * Block;
-            int size = Job.TargetType.Size;
-            byte* target = Job.Target + Strided.Offset(OuterSizes, OuterTarget, outer) * size;
-            byte* source = Job.Source + Strided.Offset(OuterSizes, OuterSource, outer) * size;
-            long rows = Math.Min(Block, Job.Sizes[Dim] - first), columns = Job.Sizes[^1];
-            nint targetRow = (nint)Job.TargetStrides[Dim], sourceColumn = (nint)Job.SourceStrides[^1];
-            target += first * targetRow * size;
-            source += first * size;
-            for (long c = 0; c < columns; c += Block)
+            long outer = part / RowBlocks, first = part % RowBlocks * Side;
+            int from = Job.SourceType.Size, to = Job.TargetType.Size;
+            byte* target = Job.Target + Strided.Offset(OuterSizes, OuterTarget, outer) * to;
+            byte* source = Job.Source + Strided.Offset(OuterSizes, OuterSource, outer) * from;
+            long rows = Math.Min(Side, Job.Sizes[Dim] - first), columns = Job.Sizes[^1];
+            nint row = (nint)Job.TargetStrides[Dim] * to, step = (nint)Job.SourceStrides[^1] * from;
+            target += first * row;
+            source += first * from;
+            byte* tile = (byte*)Scratch.Rent(Scratch.Elementwise, (Side + 1) * Side * 8), converted = tile + Side * Side * 8;
+            bool streams = Job.Streams;
+            for (long c = 0; c < columns; c += Side)
             {
-                nint width = (nint)Math.Min(Block, columns - c);
-                byte* t = target + c * size, s = source + c * sourceColumn * size;
-                Transpose(s, sourceColumn, t, targetRow, (nint)rows, width, size);
+                int width = (int)Math.Min(Side, columns - c);
+                Turn(source + c * step, step, width, (int)rows, tile, (int)Math.Min(Side, columns - c - width), from);
+                for (long r = 0; r < rows; r++)
+                {
+                    byte* values = tile + r * Side * from, into = target + r * row + c * to, result = Job.SourceType == Job.TargetType ? values : streams ? converted : into;
+                    if (result != values) Conversion.Run(Job.SourceType, values, Job.TargetType, result, width);
+                    if (streams) Streaming.Copy(result, into, width * to);
+                    else if (result != into) Unsafe.CopyBlockUnaligned(into, result, (uint)(width * to));
+                }
+            }
+            if (streams) Streaming.End();
+        }
+
+        // some rows of the source at a time, and as many of the next tile's are asked for: processors foresee no steps beyond a page
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        static void Turn(byte* source, nint step, int rows, int columns, byte* tile, int next, int size)
+        {
+            const int AtOnce = 8;
+            for (int r = 0; r < rows; r += AtOnce)
+            {
+                byte* ahead = source + (rows + r) * step;
+                for (int k = 0; k < Math.Min(AtOnce, next - r); k++, ahead += step)
+                    for (int bytes = 0; bytes < columns * size; bytes += 64) Prefetch.ToL1(ahead + bytes);
+                Transpose(source + r * step, step / size, tile + r * size, Side, columns, Math.Min(AtOnce, rows - r), size);
             }
         }
     }
@@ -172,7 +200,7 @@ internal static unsafe class Copy
         bool outer(int d) => d != dim && d != last;
         var part = new BlockedPart
         {
-            Job = job, Dim = dim, RowBlocks = (job.Sizes[dim] + Block - 1) / Block,
+            Job = job, Dim = dim, RowBlocks = (job.Sizes[dim] + Side - 1) / Side,
             OuterSizes = [.. job.Sizes.Where((_, d) => outer(d))], OuterTarget = [.. job.TargetStrides.Where((_, d) => outer(d))], OuterSource = [.. job.SourceStrides.Where((_, d) => outer(d))],
         };
         int parts = (int)(job.Count / (job.Sizes[dim] * job.Sizes[^1]) * part.RowBlocks);
@@ -185,21 +213,57 @@ internal static unsafe class Copy
     {
         switch (size)
         {
-            case 1: Transpose(source, sourceColumn, target, targetRow, rows, columns); break;
-            case 2: Transpose((short*)source, sourceColumn, (short*)target, targetRow, rows, columns); break;
-            case 4: Transpose((int*)source, sourceColumn, (int*)target, targetRow, rows, columns); break;
-            default: Transpose((long*)source, sourceColumn, (long*)target, targetRow, rows, columns); break;
+            case 1: Turn(source, sourceColumn, target, targetRow, (int)rows, (int)columns); break;
+            case 2: TurnWords((ushort*)source, sourceColumn, (ushort*)target, targetRow, (int)rows, (int)columns); break;
+            case 4: Packing.Turn((float*)source, sourceColumn, (int)columns, (int)rows, (float*)target, targetRow); break;
+            default: Packing.Turn((double*)source, sourceColumn, (int)columns, (int)rows, (double*)target, targetRow); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Transpose<T>(T* source, nint sourceColumn, T* target, nint targetRow, nint rows, nint columns) where T : unmanaged
+    static void Turn<T>(T* source, nint sourceColumn, T* target, nint targetRow, int rows, int columns) where T : unmanaged
     {
         for (nint c = 0; c < columns; c++)
         {
             T* s = source + c * sourceColumn, t = target + c;
             for (nint r = 0; r < rows; r++) t[r * targetRow] = s[r];
         }
+    }
+
+    // squares of eight: words, then pairs, then fours of two vectors are interleaved
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void TurnWords(ushort* source, nint sourceColumn, ushort* target, nint targetRow, int rows, int columns)
+    {
+        int c = 0;
+        if (Sse2.IsSupported)
+            for (; c + 8 <= columns; c += 8)
+            {
+                ushort* s = source + c * sourceColumn, t = target + c;
+                int r = 0;
+                for (; r + 8 <= rows; r += 8, s += 8, t += 8 * targetRow) Eight(s, sourceColumn, t, targetRow);
+                Turn(s, sourceColumn, t, targetRow, rows - r, 8);
+            }
+        Turn(source + c * sourceColumn, sourceColumn, target + c, targetRow, rows, columns - c);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Eight(ushort* s, nint column, ushort* t, nint row)
+    {
+        Vector128<ushort> a = Vector128.Load(s), b = Vector128.Load(s + column), c = Vector128.Load(s + 2 * column), d = Vector128.Load(s + 3 * column);
+        Vector128<ushort> e = Vector128.Load(s + 4 * column), f = Vector128.Load(s + 5 * column), g = Vector128.Load(s + 6 * column), h = Vector128.Load(s + 7 * column);
+        Vector128<uint> ab0 = Sse2.UnpackLow(a, b).AsUInt32(), ab1 = Sse2.UnpackHigh(a, b).AsUInt32(), cd0 = Sse2.UnpackLow(c, d).AsUInt32(), cd1 = Sse2.UnpackHigh(c, d).AsUInt32();
+        Vector128<uint> ef0 = Sse2.UnpackLow(e, f).AsUInt32(), ef1 = Sse2.UnpackHigh(e, f).AsUInt32(), gh0 = Sse2.UnpackLow(g, h).AsUInt32(), gh1 = Sse2.UnpackHigh(g, h).AsUInt32();
+        Two(Sse2.UnpackLow(ab0, cd0), Sse2.UnpackLow(ef0, gh0), t, row);
+        Two(Sse2.UnpackHigh(ab0, cd0), Sse2.UnpackHigh(ef0, gh0), t + 2 * row, row);
+        Two(Sse2.UnpackLow(ab1, cd1), Sse2.UnpackLow(ef1, gh1), t + 4 * row, row);
+        Two(Sse2.UnpackHigh(ab1, cd1), Sse2.UnpackHigh(ef1, gh1), t + 6 * row, row);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Two(Vector128<uint> x, Vector128<uint> y, ushort* t, nint row)
+    {
+        Sse2.UnpackLow(x.AsUInt64(), y.AsUInt64()).AsUInt16().Store(t);
+        Sse2.UnpackHigh(x.AsUInt64(), y.AsUInt64()).AsUInt16().Store(t + row);
     }
 }
 

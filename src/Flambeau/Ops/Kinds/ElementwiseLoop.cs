@@ -38,7 +38,7 @@ internal static unsafe partial class ElementwiseLoop
         Settings.CodeGeneration && op.Loops.Take(plan.Compute, y, x) && (!direct || op.Loops.AlwaysGain && plan.Count >= Chunk || Streaming.Suits(plan.Count * plan.ResultSize));
 
     // whole chunks, at least four for each thread
-    static int ChunkOf(long n) => (int)Math.Clamp(n / (4 * Team.Share) / Chunk * Chunk, Chunk, MostChunk);
+    public static int ChunkOf(long n) => (int)Math.Clamp(n / (4 * Team.Share) / Chunk * Chunk, Chunk, MostChunk);
 
     /// <summary>
     /// The shortest way for the commonest case: two contiguous operands of one shape and a type that is computed in itself, small enough for one thread. Null if it is not that case.

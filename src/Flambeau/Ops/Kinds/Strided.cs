@@ -20,6 +20,7 @@ internal static unsafe class Strided
     }
 
     /// <summary>Copies the elements at flat positions [start, start + n) of a strided array to contiguous memory.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Gather(byte* source, ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, int size, long start, long n, byte* target)
     {
         Span<long> index = sizes.Length <= Shape.RankOnStack ? stackalloc long[sizes.Length] : new long[sizes.Length];
@@ -31,6 +32,7 @@ internal static unsafe class Strided
     }
 
     /// <summary>Copies contiguous elements to flat positions [start, start + n) of a strided array.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scatter(byte* source, byte* target, ReadOnlySpan<long> sizes, ReadOnlySpan<long> strides, int size, long start, long n)
     {
         Span<long> index = sizes.Length <= Shape.RankOnStack ? stackalloc long[sizes.Length] : new long[sizes.Length];
