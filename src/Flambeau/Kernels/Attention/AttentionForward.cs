@@ -23,6 +23,11 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
 
     public static void Run(in AttentionOf<E, T> x)
     {
+        if (AttentionFewQueries<M, E, T, V, S>.Suits(x))
+        {
+            AttentionFewQueries<M, E, T, V, S>.Run(x);
+            return;
+        }
         long tiles = x.Items * x.Groups * TilesOf(x);
         bool alone = Team.Share == 1 || !Grid.Pays(x.Work);
         var parts = new Parts { X = x, Count = (int)Math.Min(tiles, alone ? 1 : 8L * Team.Share) };
