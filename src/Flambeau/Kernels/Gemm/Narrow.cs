@@ -56,17 +56,17 @@ internal static unsafe class Upper
     {
         if (typeof(S) == typeof(Lanes512<float>))
         {
-            var halves = ((Lanes512<float>)(object)x).V.AsUInt32() >> 16;
+            var halves = Unsafe.BitCast<S, Vector512<uint>>(x) >> 16;
             (Avx512F.IsSupported ? Avx512F.ConvertToVector256UInt16(halves) : Vector256.Narrow(halves.GetLower(), halves.GetUpper())).Store(to);
         }
         else if (typeof(S) == typeof(Lanes256<float>))
         {
-            var halves = ((Lanes256<float>)(object)x).V.AsUInt32() >> 16;
+            var halves = Unsafe.BitCast<S, Vector256<uint>>(x) >> 16;
             Vector128.Narrow(halves.GetLower(), halves.GetUpper()).Store(to);
         }
         else
         {
-            var halves = ((Lanes128<float>)(object)x).V.AsUInt32() >> 16;
+            var halves = Unsafe.BitCast<S, Vector128<uint>>(x) >> 16;
             Vector128.Narrow(halves, halves).GetLower().Store(to);
         }
     }
@@ -77,13 +77,14 @@ internal static unsafe class Upper
         if (typeof(S) == typeof(Lanes512<float>))
         {
             var halves = Vector256.Load(from);
-            return (S)(object)new Lanes512<float>(((Avx512F.IsSupported ? Avx512F.ConvertToVector512UInt32(halves) : Vector512.Create(Vector256.WidenLower(halves), Vector256.WidenUpper(halves))) << 16).AsSingle());
+            var wide = Avx512F.IsSupported ? Avx512F.ConvertToVector512UInt32(halves) : Vector512.Create(Vector256.WidenLower(halves), Vector256.WidenUpper(halves));
+            return Unsafe.BitCast<Vector512<uint>, S>(wide << 16);
         }
         if (typeof(S) == typeof(Lanes256<float>))
         {
             var halves = Vector128.Load(from);
-            return (S)(object)new Lanes256<float>((Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves)) << 16).AsSingle());
+            return Unsafe.BitCast<Vector256<uint>, S>(Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves)) << 16);
         }
-        return (S)(object)new Lanes128<float>((Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)from).AsUInt16()) << 16).AsSingle());
+        return Unsafe.BitCast<Vector128<uint>, S>(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)from).AsUInt16()) << 16);
     }
 }
