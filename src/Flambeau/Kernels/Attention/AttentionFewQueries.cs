@@ -86,6 +86,9 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
         for (long j = 0; j < x.Keys; j += KeyBlock)
         {
             int n = (int)Math.Min(KeyBlock, x.Keys - j);
+            // this block's values and the next one's keys come while scores are computed
+            x.V.Prefetch(x.V.Of(x.Sizes, item, 0), j, j + n, x.ValueSize);
+            x.K.Prefetch(x.K.Of(x.Sizes, item, 0), j + n, Math.Min(x.Keys, j + n + KeyBlock), x.Size);
             Scores(x, memory, item, j, n, count);
             for (int r = 0; r < count; r++) Weights(x, memory, j, n, r);
             Values(x, memory, item, j, n, count);
