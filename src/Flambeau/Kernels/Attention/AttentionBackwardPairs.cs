@@ -94,6 +94,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     /// <summary>Elements of a block of queries, in pairs of them.</summary>
     static long Across(int columns) => Up(columns, M.Rows) * (QueryBlock / 2);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Item(in AttentionOf<BFloat16, float> x, in Memory memory, long item)
     {
         for (int g = 0; g < x.Groups; g++)
@@ -110,6 +111,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     }
 
     /// <summary>A block of queries and of the gradients of their results, both ways, and D.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Pack(in AttentionOf<BFloat16, float> x, in Memory memory, long item, int g, long i)
     {
         BFloat16* queries = x.Q.Of(x.Sizes, item, g), gradO = x.GradO.Of(x.Sizes, item, g), o = x.O.Of(x.Sizes, item, g);
@@ -151,6 +153,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     }
 
     /// <summary>A block of keys and all queries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Keys(in AttentionOf<BFloat16, float> x, in Memory memory, long item, long j, int n)
     {
         BFloat16* keys = x.K.Of(x.Sizes, item, 0), values = x.V.Of(x.Sizes, item, 0);
@@ -176,6 +179,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     }
 
     /// <summary>Panels [column][row] of a gradient, rounded into its rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Give(in Memory memory, BFloat16* target, long row, float* panels, long rows, int columns, double scale)
     {
         if (scale != 1) AttentionLanes<float, S>.Scale(Up(rows, Width) * columns, panels, scale);

@@ -76,6 +76,7 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Item(in AttentionOf<E, T> x, in Memory memory, long item)
     {
         int count = (int)(x.Groups * x.Queries);
@@ -117,6 +118,7 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
     }
 
     /// <summary>A query's scores become weights; what was added up so far is scaled.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Weights(in AttentionOf<E, T> x, in Memory memory, long j, int n, int r)
     {
         T* scores = memory.Scores + r * Pitch;

@@ -109,6 +109,7 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Pack(in AttentionOf<E, T> x, in Memory memory, long item, long block)
     {
         long j = block * Attention.KeyBlock, n = Math.Min(Attention.KeyBlock, x.Keys - j), next = Math.Min(x.Keys, j + n + Attention.KeyBlock);
@@ -201,6 +202,7 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
     }
 
     /// <summary>The finished results into their rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Put(in AttentionOf<E, T> x, in Memory memory, int w, E* target)
     {
         T* rows = IsNarrow ? memory.Scores : (T*)target;
