@@ -77,7 +77,7 @@ public class AttentionTests
 
     static void SameBits(Tensor x, Tensor y, string what)
     {
-        double[] a = x.ToArray<double>(), b = y.ToArray<double>();
+        double[] a = x.To(DType.Float64).ToArray<double>(), b = y.To(DType.Float64).ToArray<double>();
         for (int i = 0; i < a.Length; i++) Assert.True(BitConverter.DoubleToInt64Bits(a[i]) == BitConverter.DoubleToInt64Bits(b[i]), $"{what}: element {i} is {b[i]:R}, not {a[i]:R}");
     }
 
@@ -105,6 +105,130 @@ public class AttentionTests
             var found = Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, x.Mask, isCausal: c.IsCausal), x.Gradient);
             var expected = Gradients(x.Q.To(DType.Float64), x.K.To(DType.Float64), x.V.To(DType.Float64), (q, k, v) => Truth(q, k, v, x.Mask, c.IsCausal), x.Gradient.To(DType.Float64));
             for (int i = 0; i < 3; i++) Assert.True(Distance(found[i], expected[i]) < 2 * bound, $"{c} {type}: gradient {i} is off by {Distance(found[i], expected[i]):E1}");
+        }
+    });
+
+    // every way to the same bits: widths, and bfloat16 without the processor's instruction
+    static void InAllWays(DType type, Action<string> run)
+    {
+        foreach (int width in new[] { 512, 256, 128 }) AtWidth(width, () => run($"{width} bits"));
+        if (type != DType.BFloat16) return;
+        DotCode.IsUsed = false;
+        try { run("no machine code"); }
+        finally { DotCode.IsUsed = true; }
+    }
+
+    /// <summary>
+    /// What bfloat16 may be off by, u = 2⁻⁸ for each rounding: weights that meet V, results, the O in D = Σ dO · O, dS and the gradients themselves. Float32's share, some 10⁻⁴, is within the twentieth on top.
+    /// </summary>
+    [Theory]
+    [InlineData(0), InlineData(1), InlineData(2), InlineData(3), InlineData(4), InlineData(5), InlineData(7), InlineData(8), InlineData(9)]
+    public void What_bfloat16_is_off_by_is_what_its_roundings_allow(int which)
+    {
+        const double u = 1.05 / 256;
+        var c = s_cases[which];
+        var x = new Operands(c, DType.BFloat16, (ulong)(40 + which));
+        Tensor Wide(Tensor t) => t.To(DType.Float64);
+        long group = c.Heads / c.Shared;
+        Tensor q = Wide(x.Q), k = Wide(x.K).RepeatInterleave(group, 1), v = Wide(x.V).RepeatInterleave(group, 1), g = Wide(x.Gradient);
+        double scale = 1 / Math.Sqrt(c.Size);
+        // the weights are attention to an identity
+        var p = Truth(q, k, Tensor.Eye(c.Keys, dtype: DType.Float64).Expand(c.Batch, c.Heads, c.Keys, c.Keys), x.Mask, c.IsCausal);
+        Tensor y = p.MatMul(v), allowedY = (p.MatMul(v.Abs()) + y.Abs()) * u;
+        Tensor d = (g * y).Sum(-1, keepDim: true), lost = (g.Abs() * y.Abs()).Sum(-1, keepDim: true);
+        Tensor s = p * (g.MatMul(v.T) - d), offS = p * lost + s.Abs();
+        Tensor Shared(Tensor t) => t.Unflatten(1, c.Shared, group).Sum(2);
+        Tensor[] truth = [s.MatMul(k) * scale, Shared(s.T.MatMul(q)) * scale, Shared(p.T.MatMul(g))];
+        Tensor[] allowed = [offS.MatMul(k.Abs()) * scale + truth[0].Abs(), Shared(offS.T.MatMul(q.Abs())) * scale + truth[1].Abs(), Shared(p.T.MatMul(g.Abs())) + truth[2].Abs()];
+        InAllWays(DType.BFloat16, how =>
+        {
+            Within(Run(x, c), y, allowedY, $"{c}, {how}: result");
+            var found = Gradients(x.Q, x.K, x.V, (a, b, e) => a.ScaledDotProductAttention(b, e, x.Mask, isCausal: c.IsCausal), x.Gradient);
+            for (int i = 0; i < 3; i++) Within(found[i], truth[i], allowed[i] * u, $"{c}, {how}: gradient {i}");
+        });
+    }
+
+    static void Within(Tensor found, Tensor expected, Tensor allowed, string what)
+    {
+        double share = ((found.To(DType.Float64) - expected).Abs() / (allowed + 1e-6)).Max().Item();
+        Assert.True(share <= 1, $"{what} is off by {share:F2} of what is allowed");
+    }
+
+    [Theory]
+    [InlineData(-0.3), InlineData(0.0), InlineData(2.0)]
+    public void A_scale_may_have_any_sign(double scale)
+    {
+        var c = new Case(1, 2, 2, 150, 140, 16, 16, "causal");
+        foreach (var (type, bound) in new[] { (DType.Float32, 1e-4), (DType.BFloat16, 0.15) })
+        {
+            var x = new Operands(c, type, 3);
+            Tensor Law(Tensor q, Tensor k, Tensor v) => Truth(q * (scale * 4), k, v, null, true);
+            Tensor y = x.Q.ScaledDotProductAttention(x.K, x.V, isCausal: true, scale: scale), wide = x.Q.To(DType.Float64);
+            Assert.True(Distance(y, Law(wide, x.K, x.V)) < bound, $"{type}: {Distance(y, Law(wide, x.K, x.V))}");
+            var found = Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, isCausal: true, scale: scale), x.Gradient);
+            var expected = Gradients(wide, x.K.To(DType.Float64), x.V.To(DType.Float64), Law, x.Gradient.To(DType.Float64));
+            for (int i = 0; i < 3; i++) Assert.True(Distance(found[i], expected[i]) < bound * Math.Max(2, expected[i].Abs().Max().Item()), $"{type}: gradient {i} is off by {Distance(found[i], expected[i])}");
+        }
+    }
+
+    /// <summary>The law of the forward pass in bfloat16, one query at a time: pairs with the odd step first, weights by a short polynomial, rounded with ties away from zero.</summary>
+    static float[] LawOfPairs(float[] q, Func<int, float[]> key, Func<int, float[]> value, int seen, double scale, int valueSize)
+    {
+        float factor = (float)(scale / Math.Log(2)), largest = float.MinValue, sum = 0;
+        var result = new float[valueSize];
+        for (int block = 0; block < seen; block += 128)
+        {
+            int n = Math.Min(128, seen - block);
+            var weights = new float[n];
+            float before = largest, total = 0, highest = float.NegativeInfinity;
+            for (int j = 0; j < n; j++) highest = Math.Max(highest, weights[j] = Chain(q.Length, d => q[d], d => key(block + j)[d]));
+            largest = Math.Max(before, highest * factor);
+            for (int j = 0; j < n; j++) total += weights[j] = Power(MathF.FusedMultiplyAdd(weights[j], factor, -largest));
+            float kept = Lane<float>.Exp2(new(before - largest)).Value;
+            sum = MathF.FusedMultiplyAdd(sum, kept, total);
+            for (int j = 0; j < n; j++) weights[j] = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(weights[j]) + 0x8000 & 0xFFFF0000);
+            for (int d = 0; d < valueSize; d++)
+            {
+                float chain = Chain(n, j => weights[j], j => value(block + j)[d]);
+                result[d] = block == 0 ? chain : result[d] * kept + chain;
+            }
+        }
+        float reciprocal = 1 / sum;
+        for (int d = 0; d < valueSize; d++) result[d] = (float)(BFloat16)(result[d] * reciprocal);
+        return result;
+
+        static float Chain(int n, Func<int, float> x, Func<int, float> y)
+        {
+            float s = 0;
+            for (int d = 0; d < n; d += 2)
+            {
+                if (d + 1 < n) s = MathF.FusedMultiplyAdd(x(d + 1), y(d + 1), s);
+                s = MathF.FusedMultiplyAdd(x(d), y(d), s);
+            }
+            return s;
+        }
+
+        static float Power(float x)
+        {
+            float r = x - MathF.Floor(x), power = 0.013426683843135834f;
+            foreach (float c in new[] { 0.052242472767829895f, 0.241280198097229f, 0.6930448412895203f, 1 }) power = MathF.FusedMultiplyAdd(power, r, c);
+            return MathF.ScaleB(power, (int)MathF.Floor(x));
+        }
+    }
+
+    [Fact]
+    public void The_forward_pass_in_bfloat16_is_its_law_to_the_bit() => InAllWays(DType.BFloat16, how =>
+    {
+        const int length = 300, size = 21;
+        var g = new Generator(11);
+        Tensor New() => Tensor.RandN([length, size], generator: g).To(DType.BFloat16);
+        Tensor q = New(), k = New(), v = New();
+        float[] found = q.ScaledDotProductAttention(k, v, isCausal: true).To(DType.Float32).ToArray<float>();
+        float[] qs = q.To(DType.Float32).ToArray<float>(), ks = k.To(DType.Float32).ToArray<float>(), vs = v.To(DType.Float32).ToArray<float>();
+        for (int t = 0; t < length; t++)
+        {
+            var expected = LawOfPairs(qs[(t * size)..((t + 1) * size)], j => ks[(j * size)..((j + 1) * size)], j => vs[(j * size)..((j + 1) * size)], t + 1, 1 / Math.Sqrt(size), size);
+            for (int d = 0; d < size; d++) Assert.True(expected[d] == found[t * size + d], $"{how}: query {t}, column {d} is {found[t * size + d]}, not {expected[d]}");
         }
     });
 
@@ -179,11 +303,13 @@ public class AttentionTests
         }
     });
 
-    [Fact]
-    public void A_query_has_the_same_bits_in_any_company()
+    [Theory]
+    [InlineData("float32"), InlineData("bfloat16"), InlineData("float16")]
+    public void A_query_has_the_same_bits_in_any_company(string name)
     {
         var c = new Case(3, 4, 2, 201, 201, 40, 40, "causal");
-        var x = new Operands(c, DType.Float32, 5);
+        var type = new[] { DType.Float32, DType.BFloat16, DType.Float16 }.Single(t => t.Name == name);
+        var x = new Operands(c, type, 5);
         int threads = Team.Threads;
         (Tensor Y, Tensor[] G) All() => (Run(x, c), Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, isCausal: true), x.Gradient));
         try
@@ -194,13 +320,12 @@ public class AttentionTests
             var three = All();
             SameBits(one.Y, three.Y, "threads");
             for (int i = 0; i < 3; i++) SameBits(one.G[i], three.G[i], $"threads, gradient {i}");
-            foreach (int width in new[] { 256, 128 })
-                AtWidth(width, () =>
-                {
-                    var narrow = All();
-                    SameBits(one.Y, narrow.Y, $"{width} bits");
-                    for (int i = 0; i < 3; i++) SameBits(one.G[i], narrow.G[i], $"{width} bits, gradient {i}");
-                });
+            InAllWays(type, how =>
+            {
+                var other = All();
+                SameBits(one.Y, other.Y, how);
+                for (int i = 0; i < 3; i++) SameBits(one.G[i], other.G[i], $"{how}, gradient {i}");
+            });
             // one sequence alone, and one head of the keys with its queries
             Tensor q = x.Q.Narrow(0, 1, 1).Narrow(1, 2, 2), k = x.K.Narrow(0, 1, 1).Narrow(1, 1, 1), v = x.V.Narrow(0, 1, 1).Narrow(1, 1, 1);
             SameBits(one.Y.Narrow(0, 1, 1).Narrow(1, 2, 2), q.ScaledDotProductAttention(k, v, isCausal: true), "alone");
@@ -212,6 +337,8 @@ public class AttentionTests
                 SameBits(one.Y.Narrow(2, t, 1), x.Q.Narrow(2, t, 1).ScaledDotProductAttention(x.K.Narrow(2, 0, t + 1), x.V.Narrow(2, 0, t + 1)), $"token {t}");
             var piece = Tensor.Arange(170).Le(Tensor.Arange(70, 170, 1).Unsqueeze(1));
             SameBits(one.Y.Narrow(2, 70, 100), x.Q.Narrow(2, 70, 100).ScaledDotProductAttention(x.K.Narrow(2, 0, 170), x.V.Narrow(2, 0, 170), piece), "a piece");
+            var added = Tensor.Zeros([100, 170]).MaskedFill(piece.LogicalNot(), double.NegativeInfinity);
+            SameBits(one.Y.Narrow(2, 70, 100), x.Q.Narrow(2, 70, 100).ScaledDotProductAttention(x.K.Narrow(2, 0, 170), x.V.Narrow(2, 0, 170), added), "a piece by an added mask");
         }
         finally { Team.Threads = threads; }
     }

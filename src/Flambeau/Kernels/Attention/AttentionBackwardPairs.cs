@@ -94,11 +94,11 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     /// <summary>Elements of a block of queries, in pairs of them.</summary>
     static long Across(int columns) => Up(columns, M.Rows) * (QueryBlock / 2);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Item(in AttentionOf<BFloat16, float> x, in Memory memory, long item)
     {
         for (int g = 0; g < x.Groups; g++)
             for (long i = 0; i < x.Queries; i += QueryBlock) Pack(x, memory, item, g, i);
-        Clear(memory.GradQ, x.Groups * memory.GradQPitch);
         for (long j = 0; j < x.Keys; j += KeyBlock) Keys(x, memory, item, j, (int)Math.Min(KeyBlock, x.Keys - j));
         for (int g = 0; g < x.Groups; g++)
         {
@@ -111,6 +111,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     }
 
     /// <summary>A block of queries and of the gradients of their results, both ways, and D.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Pack(in AttentionOf<BFloat16, float> x, in Memory memory, long item, int g, long i)
     {
         BFloat16* queries = x.Q.Of(x.Sizes, item, g), gradO = x.GradO.Of(x.Sizes, item, g), o = x.O.Of(x.Sizes, item, g);
@@ -130,6 +131,11 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     /// <summary>D = Σ dO · O by query, in <see cref="AttentionLanes{T, S}.Dots"/>'s chains.</summary>
     static void Deltas(in AttentionOf<BFloat16, float> x, in Memory memory, BFloat16* o, BFloat16* g, long count, float* delta)
     {
+        if (x.O.Column == 1 && x.GradO.Column == 1 && x.ValueSize % AttentionLanes<float, S>.Chains == 0)
+        {
+            AttentionLanes<float, S>.DotsOfHalves(count, x.ValueSize, (ushort*)o, (nint)x.O.Row, (ushort*)g, (nint)x.GradO.Row, delta);
+            return;
+        }
         int columns = (int)Up(x.ValueSize, AttentionLanes<float, S>.Chains);
         float* a = memory.Turned, b = a + columns;
         Clear(a, 2 * columns); // what follows a row's end stays zero
@@ -147,6 +153,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     }
 
     /// <summary>A block of keys and all queries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Keys(in AttentionOf<BFloat16, float> x, in Memory memory, long item, long j, int n)
     {
         BFloat16* keys = x.K.Of(x.Sizes, item, 0), values = x.V.Of(x.Sizes, item, 0);
@@ -158,9 +165,12 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
         x.V.Prefetch(values, j + n, next, x.ValueSize);
         x.GradK.Prefetch(x.GradK.Of(x.Sizes, item, 0), j, j + n, x.Size);
         x.GradV.Prefetch(x.GradV.Of(x.Sizes, item, 0), j, j + n, x.ValueSize);
-        long lanes = Up(n, Width);
-        Clear(memory.GradK, lanes * x.Size);
-        Clear(memory.GradV, lanes * x.ValueSize);
+        // keys that no query sees: nothing is stored first
+        if (x.IsCausal && j + n > x.Queries)
+        {
+            Clear(memory.GradK, Up(n, Width) * x.Size);
+            Clear(memory.GradV, Up(n, Width) * x.ValueSize);
+        }
         for (int g = 0; g < x.Groups; g++)
             for (long i = x.IsCausal ? j / QueryBlock * QueryBlock : 0; i < x.Queries; i += QueryBlock)
                 Block(x, memory, item, g, i, (int)Math.Min(QueryBlock, x.Queries - i), j, n);
@@ -169,6 +179,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     }
 
     /// <summary>Panels [column][row] of a gradient, rounded into its rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Give(in Memory memory, BFloat16* target, long row, float* panels, long rows, int columns, double scale)
     {
         if (scale != 1) AttentionLanes<float, S>.Scale(Up(rows, Width) * columns, panels, scale);
@@ -195,7 +206,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
             // 4 vectors are 2 + 2, not 3 + 1
             int vectors = (all - v + turns - turn - 1) / (turns - turn);
             for (int r = first; r < h; r += M.Rows)
-                new RowKernel<M, float, V>(Math.Min(M.Rows, h - r), vectors).Run(pairs, memory.Rows + r * RowPitch, memory.KeyPairs + v * M.Lanes, row, gradient + r * row + v * M.Lanes, row, Into.Add);
+                new RowKernel<M, float, V>(Math.Min(M.Rows, h - r), vectors).Run(pairs, memory.Rows + r * RowPitch, memory.KeyPairs + v * M.Lanes, row, gradient + r * row + v * M.Lanes, row, j == 0 ? Into.Store : Into.Add);
             v += vectors;
         }
     }
@@ -213,20 +224,21 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
         if (w % 2 == 1)
             for (int r = start; r < h; r++) gradients[r * 2 * RowPitch + w] = 0;
         long block = i / QueryBlock;
-        Accumulate(x.ValueSize, h, start, memory.GradOPairs + group * memory.GradOPairsPitch + block * Across(x.ValueSize), memory.Weights, memory.GradV + offset * x.ValueSize, vectors);
-        Accumulate(x.Size, h, start, memory.QueryPairs + group * memory.QueryPairsPitch + block * Across(x.Size), memory.Gradients, memory.GradK + offset * x.Size, vectors);
+        var into = group == 0 && block == (x.IsCausal ? j / QueryBlock : 0) ? Into.Store : Into.Add;
+        Accumulate(x.ValueSize, h, start, memory.GradOPairs + group * memory.GradOPairsPitch + block * Across(x.ValueSize), memory.Weights, memory.GradV + offset * x.ValueSize, vectors, into);
+        Accumulate(x.Size, h, start, memory.QueryPairs + group * memory.QueryPairsPitch + block * Across(x.Size), memory.Gradients, memory.GradK + offset * x.Size, vectors, into);
     }
 
-    /// <summary>C[columns × width] += Aᵀ · B, of a block's <paramref name="h"/> rows those from <paramref name="start"/> on, in pairs.</summary>
+    /// <summary>C[columns × width] = or += Aᵀ · B, of a block's <paramref name="h"/> rows those from <paramref name="start"/> on, in pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Accumulate(int columns, int h, int start, float* a, float* b, float* c, int vectors)
+    static void Accumulate(int columns, int h, int start, float* a, float* b, float* c, int vectors, Into into)
     {
         nint panel = Pairs(h), steps = panel - start / 2;
         a += start / 2 * M.Rows;
         b += start / 2 * Width;
         var whole = new PanelKernel<M, float, V>(M.Rows, vectors);
         for (int d = 0; d < columns; d += M.Rows)
-            (columns - d >= M.Rows ? whole : new PanelKernel<M, float, V>(columns - d, vectors)).Run(steps, a + d * panel, b, c + d * Width, Width, Into.Add);
+            (columns - d >= M.Rows ? whole : new PanelKernel<M, float, V>(columns - d, vectors)).Run(steps, a + d * panel, b, c + d * Width, Width, into);
     }
 
     /// <summary>A register block's rows of queries: scores and gradients of the weights, and what they become.</summary>

@@ -23,6 +23,11 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
 
     public static void Run(in AttentionOf<E, T> x)
     {
+        if (AttentionFewQueries<M, E, T, V, S>.Suits(x))
+        {
+            AttentionFewQueries<M, E, T, V, S>.Run(x);
+            return;
+        }
         long tiles = x.Items * x.Groups * TilesOf(x);
         bool alone = Team.Share == 1 || !Grid.Pays(x.Work);
         var parts = new Parts { X = x, Count = (int)Math.Min(tiles, alone ? 1 : 8L * Team.Share) };
@@ -104,6 +109,7 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Pack(in AttentionOf<E, T> x, in Memory memory, long item, long block)
     {
         long j = block * Attention.KeyBlock, n = Math.Min(Attention.KeyBlock, x.Keys - j), next = Math.Min(x.Keys, j + n + Attention.KeyBlock);
@@ -196,6 +202,7 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
     }
 
     /// <summary>The finished results into their rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Put(in AttentionOf<E, T> x, in Memory memory, int w, E* target)
     {
         T* rows = IsNarrow ? memory.Scores : (T*)target;

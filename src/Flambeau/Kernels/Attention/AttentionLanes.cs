@@ -28,6 +28,9 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static S Larger(S x, S y) => S.AtLeast(x, y);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lane<T> Larger(Lane<T> x, Lane<T> y) => Lane<T>.Select(x < y, y, x);
+
     /// <summary>No score yet.</summary>
     public static void Begin(int count, T* largest, T* sum)
     {
@@ -128,7 +131,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         return Larger(Larger(m0, m1), Larger(m2, m3)) * factor;
     }
 
-    /// <summary>2ˣ to 2⁻¹⁸, for weights that are rounded to 2⁻⁹: x = n + r, n = ⌊x⌋, 2ʳ = 1 + r q(r), exact at whole numbers and 0 below −200. The largest relative error of q is as small as can be (Remez).</summary>
+    /// <summary>2ˣ to 2⁻¹⁸, for weights that are rounded to 2⁻⁸: x = n + r, n = ⌊x⌋, 2ʳ = 1 + r q(r), exact at whole numbers and 0 below −200. The largest relative error of q is as small as can be (Remez).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static S Power(S x)
     {
@@ -141,11 +144,11 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
 
     /// <summary>Two numbers rounded to their upper halves, to nearest, ties away from zero, the first one into the lower half.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static S Paired(S even, S odd)
-    {
-        S upper = S.FromBits(unchecked((int)0xFFFF0000));
-        return S.Or(S.ShiftRightBits(Rounded(even), 16), S.And(Rounded(odd), upper));
-    }
+    static S Paired(S even, S odd) => Joined(Rounded(even), Rounded(odd));
+
+    /// <summary>The upper halves of two.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S Joined(S even, S odd) => S.Or(S.ShiftRightBits(even, 16), S.And(odd, S.FromBits(unchecked((int)0xFFFF0000))));
 
     /// <summary>The upper halves are rounded; NaN stays NaN unless its lower half is not empty.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -169,6 +172,74 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
     {
         S f = S.Constant(factor);
         for (long i = 0; i < count; i += S.Count) S.Store(S.Load(x + i) * f, x + i);
+    }
+
+    /// <summary>The same for any count.</summary>
+    public static void ScaleAll(int count, T* x, double factor)
+    {
+        int whole = count / S.Count * S.Count;
+        Scale(whole, x, factor);
+        for (int i = whole; i < count; i++) x[i] = (new Lane<T>(x[i]) * Lane<T>.Constant(factor)).Value;
+    }
+
+    /// <summary>What <see cref="Weights"/> does, for one query whose <paramref name="n"/> scores lie side by side, in room for whole vectors. Returns what what was added up before is multiplied by.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static double WeightsAlong(int n, T* scores, T* largest, T* sum)
+    {
+        var before = new Lane<T>(*largest);
+        var m = Highest(n, scores, before);
+        for (int j = 0; j < n; j += S.Count) S.Store(S.Exp2(S.Load(scores + j) - S.Broadcast(&m)), scores + j);
+        var total = Lane<T>.Constant(0);
+        for (int j = 0; j < n; j++) total = total + new Lane<T>(scores[j]);
+        return Grown(before, m, total, largest, sum);
+    }
+
+    /// <summary>What <see cref="WeightPairs"/> does, for one query. Pairs go <paramref name="step"/> elements apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static double WeightPairsAlong(int n, T* scores, double factor, T* pairs, nint step, T* largest, T* sum)
+    {
+        var before = new Lane<T>(*largest);
+        var m = Larger(Highest(n, scores, Lane<T>.Constant(double.NegativeInfinity)) * Lane<T>.Constant(factor), before);
+        S f = S.Constant(factor), below = -S.Broadcast(&m);
+        for (int j = 0; j < n; j += S.Count) S.Store(Power(S.FusedMultiplyAdd(S.Load(scores + j), f, below)), scores + j);
+        if (n % 2 == 1) scores[n] = default;
+        var total = Lane<T>.Constant(0);
+        for (int j = 0; j < n; j += 2, pairs += step)
+        {
+            Lane<T> even = new(scores[j]), odd = new(scores[j + 1]);
+            total = (total + even) + odd;
+            *(uint*)pairs = *(uint*)&even + 0x8000 >> 16 | *(uint*)&odd + 0x8000 & 0xFFFF0000;
+        }
+        return Grown(before, m, total, largest, sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lane<T> Highest(int n, T* scores, Lane<T> atLeast)
+    {
+        S m = S.Broadcast(&atLeast);
+        int j = 0;
+        for (; j + S.Count <= n; j += S.Count) m = Larger(S.Load(scores + j), m);
+        T* lanes = stackalloc T[S.Count];
+        S.Store(m, lanes);
+        for (int i = 0; i < S.Count; i++) atLeast = Larger(new(lanes[i]), atLeast);
+        for (; j < n; j++) atLeast = Larger(new(scores[j]), atLeast);
+        return atLeast;
+    }
+
+    static double Grown(Lane<T> before, Lane<T> m, Lane<T> total, T* largest, T* sum)
+    {
+        var shrink = Lane<T>.Exp2(before - m);
+        *largest = m.Value;
+        *sum = Lane<T>.FusedMultiplyAdd(new(*sum), shrink, total).Value;
+        return typeof(T) == typeof(float) ? (float)(object)shrink.Value : (double)(object)shrink.Value;
+    }
+
+    /// <summary>A row of sums becomes the result, and <paramref name="logSum"/>, where it is given, <see cref="LogSums"/>.</summary>
+    public static void Finish(int columns, T* row, T* largest, T* sum, T* logSum)
+    {
+        Lane<T> total = new(*sum), zero = Lane<T>.Constant(0), isBlind = Lane<T>.Equal(total, zero), reciprocal = Lane<T>.Select(isBlind, zero, Lane<T>.Constant(1) / total);
+        Scale(columns, row, typeof(T) == typeof(float) ? (float)(object)reciprocal.Value : (double)(object)reciprocal.Value);
+        if (logSum is not null) *logSum = Lane<T>.Select(isBlind, Lane<T>.Constant(double.PositiveInfinity), new Lane<T>(*largest) + Lane<T>.Log2(total)).Value;
     }
 
     /// <summary>1 ÷ the sums; 0 where a query saw no key.</summary>
@@ -282,40 +353,43 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         T* weightPairs, T* gradientPairs, ushort* gradientRows, nint rowPitch)
     {
         S f = S.Constant(factor), zero = S.Constant(0), threshold = S.Constant((float)p), kept = S.Constant(1 / (1 - p)), index = S.Load(Indices);
+        bool isPlain = bias is null && uniform is null;
         for (int r = 0; r < rows; r += 2)
         {
             // an odd number's last row is paired with itself, and then with zeros
             int other = r + 1 < rows ? 1 : 0;
-            S l0 = S.Broadcast(logSum + r), l1 = S.Broadcast(logSum + r + other), d0 = S.Broadcast(delta + r), d1 = S.Broadcast(delta + r + other);
-            bool isWhole = seen + r >= vectors * S.Count;
-            for (int q = 0; q < vectors * S.Count; q += S.Count)
-            {
-                nint a = r * pitch + q, b = a + other * pitch;
-                S e0 = Power(S.FusedMultiplyAdd(S.Load(scores + a), f, bias is null ? -l0 : S.Load(bias + a) - l0)), e1 = Power(S.FusedMultiplyAdd(S.Load(scores + b), f, bias is null ? -l1 : S.Load(bias + b) - l1));
-                S g0 = S.Load(gradients + a), g1 = S.Load(gradients + b);
-                if (uniform is not null)
+            S l0 = -S.Broadcast(logSum + r), l1 = -S.Broadcast(logSum + r + other), d0 = S.Broadcast(delta + r), d1 = S.Broadcast(delta + r + other);
+            T* s0 = scores + r * pitch, s1 = s0 + other * pitch, t0 = gradients + r * pitch, t1 = t0 + other * pitch;
+            if (isPlain && other == 1 && seen + r >= vectors * S.Count)
+                for (int q = 0; q < vectors * S.Count; q += S.Count)
                 {
-                    g0 = S.Select(S.Load(uniform + a) < threshold, zero, g0 * kept);
-                    g1 = S.Select(S.Load(uniform + b) < threshold, zero, g1 * kept);
+                    S e0 = Power(S.FusedMultiplyAdd(S.Load(s0 + q), f, l0)), e1 = Power(S.FusedMultiplyAdd(S.Load(s1 + q), f, l1));
+                    S.Store(Paired(e0, e1), weightPairs + q);
+                    S g0 = Rounded(e0 * (S.Load(t0 + q) - d0)), g1 = Rounded(e1 * (S.Load(t1 + q) - d1));
+                    S.Store(Joined(g0, g1), gradientPairs + q);
+                    Upper.Store(g0, gradientRows + q);
+                    Upper.Store(g1, gradientRows + rowPitch + q);
                 }
-                g0 = e0 * (g0 - d0);
-                g1 = e1 * (g1 - d1);
-                if (!isWhole)
+            else
+                for (int q = 0; q < vectors * S.Count; q += S.Count)
                 {
-                    S visible = index < S.Constant(seen + r - q), next = index < S.Constant(seen + r + 1 - q);
-                    (e0, g0, e1, g1) = (S.Select(visible, e0, zero), S.Select(visible, g0, zero), S.Select(next, e1, zero), S.Select(next, g1, zero));
+                    T* b0 = bias + r * pitch + q, b1 = b0 + other * pitch, u0 = uniform + r * pitch + q, u1 = u0 + other * pitch;
+                    S e0 = Power(S.FusedMultiplyAdd(S.Load(s0 + q), f, bias is null ? l0 : S.Load(b0) + l0)), e1 = Power(S.FusedMultiplyAdd(S.Load(s1 + q), f, bias is null ? l1 : S.Load(b1) + l1));
+                    S g0 = S.Load(t0 + q), g1 = S.Load(t1 + q), w0 = e0, w1 = e1;
+                    if (uniform is not null)
+                    {
+                        S out0 = S.Load(u0) < threshold, out1 = S.Load(u1) < threshold;
+                        (g0, g1) = (S.Select(out0, zero, g0 * kept), S.Select(out1, zero, g1 * kept));
+                        (w0, w1) = (S.Select(out0, zero, w0 * kept), S.Select(out1, zero, w1 * kept));
+                    }
+                    S visible = index < S.Constant(seen + r - q), next = index < S.Constant(other == 1 ? seen + r + 1 - q : 0);
+                    (g0, g1) = (S.Select(visible, e0 * (g0 - d0), zero), S.Select(next, e1 * (g1 - d1), zero));
+                    S.Store(Paired(S.Select(visible, w0, zero), S.Select(next, w1, zero)), weightPairs + q);
+                    (g0, g1) = (Rounded(g0), Rounded(g1));
+                    S.Store(Joined(g0, g1), gradientPairs + q);
+                    Upper.Store(g0, gradientRows + q);
+                    if (other == 1) Upper.Store(g1, gradientRows + rowPitch + q);
                 }
-                if (other == 0) (e1, g1) = (zero, zero);
-                if (uniform is not null)
-                {
-                    e0 = S.Select(S.Load(uniform + a) < threshold, zero, e0 * kept);
-                    e1 = S.Select(S.Load(uniform + b) < threshold, zero, e1 * kept);
-                }
-                S.Store(Paired(e0, e1), weightPairs + q);
-                S.Store(Paired(g0, g1), gradientPairs + q);
-                Upper.Store(Rounded(g0), gradientRows + q);
-                if (other == 1) Upper.Store(Rounded(g1), gradientRows + rowPitch + q);
-            }
             weightPairs += pitch;
             gradientPairs += pitch;
             gradientRows += 2 * rowPitch;
@@ -336,6 +410,23 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             {
                 S sum = S.Constant(0);
                 for (int d = v; d < columns; d += Chains) sum = S.FusedMultiplyAdd(S.Load(x + d), S.Load(y + d), sum);
+                S.Store(sum, chains + v);
+            }
+            sums[r] = Joined(chains);
+        }
+    }
+
+    /// <summary>The same of bfloat16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void DotsOfHalves(long rows, int columns, ushort* x, nint xRow, ushort* y, nint yRow, T* sums)
+    {
+        T* chains = stackalloc T[Chains];
+        for (long r = 0; r < rows; r++, x += xRow, y += yRow)
+        {
+            for (int v = 0; v < Chains; v += S.Count)
+            {
+                S sum = S.Constant(0);
+                for (int d = v; d < columns; d += Chains) sum = S.FusedMultiplyAdd(Upper.Load<S>(x + d), Upper.Load<S>(y + d), sum);
                 S.Store(sum, chains + v);
             }
             sums[r] = Joined(chains);

@@ -74,22 +74,43 @@ internal static unsafe class Narrow<S, T> where S : unmanaged where T : unmanage
     }
 }
 
-/// <summary>The upper halves of lanes of 32 bits.</summary>
+/// <summary>The upper halves of lanes of 32 bits: elements of bfloat16 and the float32 that they stand for.</summary>
 internal static unsafe class Upper
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<S>(S x, ushort* to) where S : ILanes<S>
     {
-        if (typeof(S) == typeof(Lanes512<float>) && Avx512F.IsSupported) Avx512F.ConvertToVector256UInt16(((Lanes512<float>)(object)x).V.AsUInt32() >> 16).Store(to);
-        else if (typeof(S) == typeof(Lanes512<float>)) Vector256.Narrow(Halves(((Lanes512<float>)(object)x).V.GetLower()), Halves(((Lanes512<float>)(object)x).V.GetUpper())).Store(to);
-        else if (typeof(S) == typeof(Lanes256<float>)) Vector128.Narrow(Halves(((Lanes256<float>)(object)x).V.GetLower()), Halves(((Lanes256<float>)(object)x).V.GetUpper())).Store(to);
+        if (typeof(S) == typeof(Lanes512<float>))
+        {
+            var halves = Unsafe.BitCast<S, Vector512<uint>>(x) >> 16;
+            (Avx512F.IsSupported ? Avx512F.ConvertToVector256UInt16(halves) : Vector256.Narrow(halves.GetLower(), halves.GetUpper())).Store(to);
+        }
+        else if (typeof(S) == typeof(Lanes256<float>))
+        {
+            var halves = Unsafe.BitCast<S, Vector256<uint>>(x) >> 16;
+            Vector128.Narrow(halves.GetLower(), halves.GetUpper()).Store(to);
+        }
         else
         {
-            var halves = Halves(((Lanes128<float>)(object)x).V);
+            var halves = Unsafe.BitCast<S, Vector128<uint>>(x) >> 16;
             Vector128.Narrow(halves, halves).GetLower().Store(to);
         }
     }
 
-    static Vector256<uint> Halves(Vector256<float> x) => x.AsUInt32() >> 16;
-    static Vector128<uint> Halves(Vector128<float> x) => x.AsUInt32() >> 16;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static S Load<S>(ushort* from) where S : ILanes<S>
+    {
+        if (typeof(S) == typeof(Lanes512<float>))
+        {
+            var halves = Vector256.Load(from);
+            var wide = Avx512F.IsSupported ? Avx512F.ConvertToVector512UInt32(halves) : Vector512.Create(Vector256.WidenLower(halves), Vector256.WidenUpper(halves));
+            return Unsafe.BitCast<Vector512<uint>, S>(wide << 16);
+        }
+        if (typeof(S) == typeof(Lanes256<float>))
+        {
+            var halves = Vector128.Load(from);
+            return Unsafe.BitCast<Vector256<uint>, S>(Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves)) << 16);
+        }
+        return Unsafe.BitCast<Vector128<uint>, S>(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)from).AsUInt16()) << 16);
+    }
 }
