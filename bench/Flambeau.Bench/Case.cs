@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 
 namespace Flambeau.Bench;
 
@@ -40,6 +41,14 @@ internal sealed record Case(string Name, Unit Unit)
     /// <summary>The peer's side as one of its cases, with the fields of <paramref name="parameters"/> in the request.</summary>
     public static Func<PeerQuestion, double> Torch(string @case, object? parameters = null) =>
         q => q.Process.Measure(@case, q.Threads, q.DType, q.Seconds, parameters);
+
+    /// <summary>The fastest of several ways to do the same: what the peer says with each value of a field.</summary>
+    public static Func<PeerQuestion, double> FastestTorch(string @case, string field, string[] values, object? parameters = null) => q => values.Min(value =>
+    {
+        var fields = JsonSerializer.SerializeToNode(parameters ?? new { })!.AsObject();
+        fields[field] = value;
+        return q.Process.Measure(@case, q.Threads, q.DType, q.Seconds, fields);
+    });
 
     /// <summary>The same asked of a new process each time: for memory.</summary>
     public static Func<PeerQuestion, double> FreshTorch(string @case, object? parameters = null) => q =>

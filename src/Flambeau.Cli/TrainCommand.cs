@@ -14,6 +14,7 @@ internal static class TrainCommand
     static readonly Option<long?> s_steps = new("--steps") { Description = "How many steps to train, instead of --minutes." };
     static readonly Option<string> s_preset = new("--preset") { Description = "The model's size: tiny, default, gpt.", DefaultValueFactory = _ => "default" };
     static readonly Option<string> s_tokenizer = new("--tokenizer") { Description = "bpe (learned from the text) or bytes.", DefaultValueFactory = _ => "bpe" };
+    static readonly Option<string> s_dtype = new("--dtype") { Description = "float32, or bf16 for products in bfloat16 (parameters stay float32).", DefaultValueFactory = _ => "float32" };
     static readonly Option<ulong> s_seed = new("--seed") { Description = "Decides weights and order.", DefaultValueFactory = _ => 1 };
     static readonly Option<int?> s_threads = new("--threads") { Description = "Threads; never changes a result." };
     static readonly Option<string> s_out = new("--out") { Description = "The run folder.", DefaultValueFactory = _ => Path.Combine("runs", "default") };
@@ -26,7 +27,7 @@ internal static class TrainCommand
     {
         var command = new Command("train", "Trains a small language model into a Hugging Face folder; without arguments for five minutes on the .NET documentation.")
         {
-            s_data, s_minutes, s_steps, s_preset, s_tokenizer, s_seed, s_threads, s_out, s_saveSeconds, s_resume, s_profile, s_trace,
+            s_data, s_minutes, s_steps, s_preset, s_tokenizer, s_dtype, s_seed, s_threads, s_out, s_saveSeconds, s_resume, s_profile, s_trace,
         };
         command.SetAction(Run);
         return command;
@@ -63,7 +64,7 @@ internal static class TrainCommand
         if (arguments.GetValue(s_minutes) is <= 0) throw new InvalidDataException($"--minutes must be positive, got {arguments.GetValue(s_minutes)}.");
         return options with
         {
-            Data = arguments.GetValue(s_data) is { } data ? Path.GetFullPath(data) : null, Tokenizer = tokenizer, Seed = arguments.GetValue(s_seed),
+            Data = arguments.GetValue(s_data) is { } data ? Path.GetFullPath(data) : null, Tokenizer = tokenizer, Precision = arguments.GetValue(s_dtype)!, Seed = arguments.GetValue(s_seed),
             Minutes = arguments.GetValue(s_minutes) ?? options.Minutes, Steps = arguments.GetValue(s_steps),
         };
     }

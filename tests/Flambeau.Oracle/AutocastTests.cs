@@ -74,6 +74,17 @@ public class AutocastTests
                 }
     }
 
+    /// <summary>As docs/mixed-precision.md says: all products are products here, and what moves numbers keeps their type.</summary>
+    [Fact]
+    public void PyTorch_leaves_products_with_vectors_and_casts_where_it_reflects()
+    {
+        using var scope = torch.NewDisposeScope();
+        Theirs matrix = torch.ones(3, 4), vector = torch.ones(4), picture = torch.ones([1, 1, 4], dtype: torch.ScalarType.BFloat16);
+        using var autocast = new TorchAutocast(torch.ScalarType.BFloat16);
+        Assert.Equal([torch.ScalarType.Float32, torch.ScalarType.Float32], new[] { matrix.mv(vector), vector.dot(vector) }.Select(t => t.dtype));
+        Assert.Equal(torch.ScalarType.Float32, F.pad(picture, [1, 1], PaddingModes.Reflect).dtype);
+    }
+
     // B sequences, T tokens, C width, H heads, V vocabulary
     private const int B = 2, T = 6, C = 16, H = 2, V = 11;
 

@@ -14,8 +14,10 @@ internal sealed class Gpt : Module<Tensor, Tensor>
         for (var i = 0; i < layers; i++) Layers.Add(new Block(width, heads));
         Last = new(width);
         using var _ = Autograd.NoGrad();
-        foreach (var parameter in Parameters())
+        // as the peer begins, so that losses compare
+        foreach (var (name, parameter) in NamedParameters())
             if (parameter.Rank == 2) Init.Normal_(parameter, 0, 0.02);
+            else if (name.EndsWith("bias", StringComparison.Ordinal)) Init.Zeros_(parameter);
     }
 
     public Embedding Tokens { get; }

@@ -15,14 +15,21 @@ internal sealed class TrainSuite : ISuite
     public IEnumerable<Case> Cases(Options options) =>
     [
         Llama("default model step", TrainingOptions.Presets["default"]),
-        new("GPT 6x384 step", Unit.TokensPerSecond)
-        {
-            Work = 16 * 256,
-            Ours = Case.Timed(() => Case.Warm(Training.Gpt().Step, Seconds)),
-            Peer = Case.Torch("train.gpt"),
-        },
+        Gpt("GPT 6x384 step", 16 * 256, DType.Float32, () => Training.Gpt()),
+        Gpt("GPT 6x384 step", 16 * 256, DType.BFloat16, () => Training.Gpt(type: DType.BFloat16)),
+        Gpt("GPT 6x384 autocast step", 16 * 256, DType.BFloat16, () => Training.Gpt(autocast: true)),
         Llama("Llama 6x384 step", TrainingOptions.Presets["gpt"]),
+        .. from type in (DType[])[DType.Float32, DType.BFloat16]
+           select Gpt("GPT-2 124M step", 512, type, () => Training.Gpt2(type), new { layers = 12, width = 768, heads = 12, context = 512, batch = 1, vocabulary = 50257 }),
     ];
+
+    private static Case Gpt(string name, double tokens, DType type, Func<Training> make, object? sizes = null) => new(name, Unit.TokensPerSecond)
+    {
+        DType = type.Name,
+        Work = tokens,
+        Ours = Case.Timed(() => Case.Warm(make().Step, Seconds)),
+        Peer = type == DType.Float32 ? Case.Torch("train.gpt", sizes) : Case.FastestTorch("train.gpt", "mixed", ["autocast", "masters", "none"], sizes),
+    };
 
     private static Case Llama(string name, TrainingOptions o) => new(name, Unit.TokensPerSecond)
     {

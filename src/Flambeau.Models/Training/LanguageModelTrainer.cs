@@ -77,6 +77,7 @@ public sealed class LanguageModelTrainer
     {
         // a new run records the text's hash, whatever it was told
         if (isNew) _options = _options with { DataHash = null };
+        if (_options.Precision is not ("float32" or "bf16")) throw new InvalidDataException($"There is no precision \"{_options.Precision}\"; choose float32 or bf16.");
         _data = TrainingData.Read(_options, what => _progress.Report(new TrainingEvent.Preparing(what)));
         _options = _options with { DataHash = _data.Hash };
         var config = _options.Model(_data.Tokenizer.VocabularySize, _data.Tokenizer.EndOfText);
@@ -171,8 +172,11 @@ public sealed class LanguageModelTrainer
     Tensor Loss((Tensor Inputs, Tensor Targets) batch)
     {
         using var _ = Profile.Range("forward");
+        using var casts = Casts();
         return _model.Loss(batch.Inputs, batch.Targets);
     }
+
+    AutocastScope Casts() => Autocast.To(DType.BFloat16, enabled: _options.Precision == "bf16");
 
     // the speed is known: how many steps the minutes hold, once and for all
     void Plan(double secondsPerStep)
@@ -187,6 +191,7 @@ public sealed class LanguageModelTrainer
     {
         using var range = Profile.Range("evaluate");
         using var _ = Autograd.NoGrad();
+        using var casts = Casts();
         double nats = 0;
         long tokens = 0;
         // the checks underway take the same windows each time, so that they compare; the last one takes all

@@ -43,6 +43,8 @@ public sealed record TrainingOptions
     public double WeightDecay { get; init; } = 0.1;
     /// <summary>Gradients of a larger norm are scaled down to it.</summary>
     public double ClipNorm { get; init; } = 1;
+    /// <summary><c>float32</c>, or <c>bf16</c> for products in bfloat16 (<see cref="Autocast"/>); parameters, losses and the optimizer are float32 in both.</summary>
+    public string Precision { get; init; } = "float32";
     /// <summary>Decides weights and order.</summary>
     public ulong Seed { get; init; } = 1;
     /// <summary>How long the run may take; fixes <see cref="Steps"/> once the speed is known.</summary>

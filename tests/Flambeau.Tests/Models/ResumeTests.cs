@@ -58,6 +58,21 @@ public class ResumeTests
     }
 
     [Fact]
+    public void A_run_in_bf16_goes_on_with_the_same_bits_and_has_float32_parameters()
+    {
+        var options = Options with { Precision = "bf16" };
+        RunFolder whole = NewFolder(), parts = NewFolder();
+        LanguageModelTrainer.Start(whole, options, new Quiet(), default);
+        using var stop = new CancellationTokenSource();
+        LanguageModelTrainer.Start(parts, options, new Quiet { On = e => { if (e is TrainingEvent.Stepped { Step: 5 }) stop.Cancel(); } }, stop.Token);
+        LanguageModelTrainer.Resume(parts, new Quiet(), default);
+        Assert.Equal(File.ReadAllBytes(whole.Weights), File.ReadAllBytes(parts.Weights));
+        Assert.NotEqual(s_uninterrupted.Value, File.ReadAllBytes(whole.Weights));
+        Assert.All(SafeTensors.Load(whole.Weights), t => Assert.Equal(DType.Float32, t.Value.DType));
+        Assert.Throws<InvalidDataException>(() => LanguageModelTrainer.Start(NewFolder(), options with { Precision = "fp4" }, new Quiet(), default));
+    }
+
+    [Fact]
     public void Stopping_after_any_step_and_going_on_ends_in_the_same_bits()
     {
         for (int stopAfter = 1; stopAfter < Steps; stopAfter += 3)
