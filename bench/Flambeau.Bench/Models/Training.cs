@@ -24,11 +24,18 @@ internal sealed class Training
     /// <summary>The GPT that memory and speed are measured on: 6 layers, 384 wide, 6 heads, 256 tokens, a batch of 16.</summary>
     public static Training Gpt(int batch = 16) => new(new Gpt(layers: 6, width: 384, heads: 6, context: 256, vocabulary: 65), batch, 256, 65);
 
-    public void Step()
+    public void Step() => Step(static () => { });
+
+    /// <summary>A step that tells when its forward pass, its backward pass and the update are done.</summary>
+    public void Step(Action done)
     {
         _adam.ZeroGrad();
-        Loss().Backward();
+        var loss = Loss();
+        done();
+        loss.Backward();
+        done();
         _adam.Step();
+        done();
     }
 
     /// <summary>The loss without a tape.</summary>
