@@ -25,17 +25,17 @@ internal static class Cold
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{times[0]} {times[1]} {last[50]}"));
     }
 
-    /// <summary>The first training steps of the GPT, all compilation included.</summary>
+    /// <summary>The first training steps of the GPT, all compilation included: forward, backward, update.</summary>
     public static void Steps(int count)
     {
         var training = Training.Gpt();
         List<double> times = [(DateTime.Now - Process.GetCurrentProcess().StartTime).TotalNanoseconds];
-        for (var i = 0; i < count; i++)
+        var start = Stopwatch.GetTimestamp();
+        for (var i = 0; i < count; i++) training.Step(() =>
         {
-            var start = Stopwatch.GetTimestamp();
-            training.Step();
             times.Add(Stopwatch.GetElapsedTime(start).TotalNanoseconds);
-        }
+            start = Stopwatch.GetTimestamp();
+        });
         Console.WriteLine(string.Join(' ', times.Select(t => t.ToString(CultureInfo.InvariantCulture))));
     }
 

@@ -4,7 +4,7 @@ using Flambeau.Bench.Fresh;
 // Flambeau.Bench.Fresh nothing              .NET alone
 // Flambeau.Bench.Fresh add                  makes a tensor, adds it, prints a number: for timing whole processes
 // Flambeau.Bench.Fresh cold NAME            nanoseconds of the first, the second and the thousandth call
-// Flambeau.Bench.Fresh steps N              nanoseconds from the start of the process until the model is there, and of each training step of the GPT
+// Flambeau.Bench.Fresh steps N              nanoseconds from the start of the process until the model is there, and of each training step of the GPT: forward, backward, update
 // Flambeau.Bench.Fresh memory NAME [STEPS]  bytes; GC settings come by environment variables
 switch (args)
 {

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Reflection;
 
 namespace Flambeau.Bench;
@@ -15,15 +14,14 @@ internal static class FreshProcess
 
     /// <summary>The numbers it prints.</summary>
     /// <exception cref="InvalidOperationException">It ended with an error.</exception>
-    public static double[] Ask(bool server, params string[] arguments)
+    public static double[] Ask(bool server, params string[] arguments) => Ask([("DOTNET_gcServer", server ? "1" : "0")], arguments);
+
+    /// <inheritdoc cref="Ask(bool, string[])"/>
+    public static double[] Ask((string Name, string Value)[] environment, params string[] arguments)
     {
-        var information = new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true };
-        information.Environment["DOTNET_gcServer"] = server ? "1" : "0";
-        using var process = Process.Start(information)!;
-        var text = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0) throw new InvalidOperationException($"{Program} {string.Join(' ', arguments)} ended with {process.ExitCode}.");
-        return [.. text.Split(' ').Select(number => double.Parse(number, CultureInfo.InvariantCulture))];
+        var information = new ProcessStartInfo(Program, arguments);
+        foreach (var (name, value) in environment) information.Environment[name] = value;
+        return WholeProcess.Numbers(information);
     }
 
     private static string Program { get; } = Path.GetFullPath(Path.Combine(

@@ -48,6 +48,9 @@ internal sealed class TorchProcess : IDisposable
     /// <summary>Nanoseconds from the start to the end of a whole process that computes one small thing.</summary>
     public static double TimeOnce(Face face, string what = "add") => WholeProcess.Time(Describe(face, ["--once", what]));
 
+    /// <summary>Nanoseconds of the first four training steps of the GPT in a new process.</summary>
+    public static double[] StepsOnce(Face face) => WholeProcess.Numbers(Describe(face, ["--once", "steps"]));
+
     /// <summary>Lets the peer end by closing its input.</summary>
     public void Dispose()
     {

@@ -30,11 +30,18 @@ internal sealed class Training
     /// <summary>GPT-2's smallest model: 12 layers, 768 wide, 12 heads; one sequence of 512 tokens.</summary>
     public static Training Gpt2(DType type) => new(new Gpt(layers: 12, width: 768, heads: 12, context: 512, vocabulary: 50257).To(type), 1, 512, 50257);
 
-    public void Step()
+    public void Step() => Step(static () => { });
+
+    /// <summary>A step that tells when its forward pass, its backward pass and the update are done.</summary>
+    public void Step(Action done)
     {
         _adam.ZeroGrad();
-        Loss().Backward();
+        var loss = Loss();
+        done();
+        loss.Backward();
+        done();
         _adam.Step();
+        done();
     }
 
     /// <summary>The loss without a tape.</summary>

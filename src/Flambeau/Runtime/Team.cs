@@ -57,6 +57,9 @@ internal static unsafe class Team
     /// <summary>How many threads a job started here and now would share: 1 inside a part. Only for cuts that cannot change a result.</summary>
     public static int Share => inside ? 1 : threads;
 
+    /// <summary>This thread runs all parts of its jobs itself from now on: the team is for others.</summary>
+    public static void StayAlone() => inside = true;
+
     /// <summary>True while workers spin, so that a job costs them well under a microsecond to begin; false once they are parked or before the first job.</summary>
     public static bool Awake => started > 0 && Volatile.Read(ref parked.Value) < started && !Crowded;
 

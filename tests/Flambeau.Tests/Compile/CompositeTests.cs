@@ -503,4 +503,35 @@ public class CompiledLoopTests
         for (int k = 1; k <= 30; k++) CompositeTests.Run(It, [Tensor.RandN([k, 40 + 31 * k]), Tensor.RandN([40 + 31 * k])]);
         Assert.Equal(compiled, Settings.Compiled.Loops);
     }
+
+    [Fact]
+    public void A_dozen_batches_of_other_sizes_compile_nothing_in_a_training_step()
+    {
+        var source = new Generator(9);
+        Tensor Leaf(params long[] shape) => Tensor.RandN(shape, generator: source).Mul(0.1).Detach().RequiresGrad_();
+        Tensor words = Leaf(65, 384), scale = Leaf(384), shift = Leaf(384), up = Leaf(512, 384), down = Leaf(384, 512);
+        var adam = new Flambeau.Optim.AdamW([words, scale, shift, up, down]);
+        void Step(long batch, long context)
+        {
+            var ids = Tensor.RandInt(0, 65, [batch, context + 1], generator: source);
+            var x = words.IndexSelect(0, ids.Narrow(1, 0, context).Flatten()).Unflatten(0, batch, context);
+            x += x.LayerNorm(1, scale, shift).Linear(up).Gelu().Linear(down).Dropout(0.1, generator: source);
+            x = x.RmsNorm(scale).Softmax(-1) + x;
+            adam.ZeroGrad();
+            x.Linear(words).Flatten(0, 1).CrossEntropy(ids.Narrow(1, 1, context).Flatten()).Backward();
+            adam.Step();
+        }
+        Step(2, 16);
+        long compiled = Settings.Compiled.Loops;
+        for (int k = 0; k < 12; k++) Step(1 + k % 5, 5 + 13 * k);
+        Assert.Equal(compiled, Settings.Compiled.Loops);
+    }
+
+    [Fact]
+    public void The_warm_up_runs_and_draws_no_number()
+    {
+        var before = Generator.Default.State;
+        Flambeau.Compile.WarmUp.Step(); // on its own thread an error would be silent
+        Assert.Equal(before, Generator.Default.State);
+    }
 }
