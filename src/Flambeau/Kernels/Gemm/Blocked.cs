@@ -123,6 +123,12 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
                 if (complete)
                     for (int r = 0; r < h; r++)
                         for (byte* line = (byte*)x.At(i + r, j), end = line + w * Product<S>.ResultBytes; line < end; line += 64) Prefetch.ToL1(line);
+                // sums of one block are never subnormal, which is what the instruction that rounds would take for zero
+                if (complete && into == Into.Store && kernel.Rounds && w == vectors * M.Lanes)
+                {
+                    kernel.Run(k, panel, rows, b, tile, width, into, x.At(i, j), (nint)x.CRow * sizeof(S));
+                    continue;
+                }
                 kernel.Run(k, panel, rows, b, tile, width, into);
                 if (complete) Narrow<S, T>.Put(tile, width, h, w, x.At(i, j), (nint)x.CRow, shift + j);
             }
