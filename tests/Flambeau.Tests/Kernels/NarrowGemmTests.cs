@@ -224,6 +224,19 @@ public unsafe class NarrowGemmTests
         if (DotCode<DotPairs>.IsSupported && Gemm.Width == 512) With(true, 1, 512, () => Assert.Equal((BFloat16)0, Product([tiny], [one], 1, 1, 1)[0]));
     }
 
+    // neither block's sum is subnormal, only what they add up to
+    [Theory]
+    [InlineData(true), InlineData(false)]
+    public void A_total_that_becomes_subnormal_is_the_same_whatever_the_batch(bool machineCode) => With(machineCode, 1, Gemm.Width, () =>
+    {
+        const int M = 70, N = 48, K = 2048;
+        BFloat16[] a = new BFloat16[M * K], b = new BFloat16[K * N];
+        BFloat16 small = (BFloat16)MathF.ScaleB(1, -63);
+        for (int i = 0; i < M; i++) (a[i * K], a[i * K + 1024]) = ((BFloat16)MathF.ScaleB(1.5f, -63), (BFloat16)(-MathF.ScaleB(1, -63)));
+        for (int j = 0; j < N; j++) b[j] = b[1024 * N + j] = small;
+        foreach (int rows in new[] { 1, 2, 5, 17, M }) Assert.All(Product(a[..(rows * K)], b, rows, N, K), x => Assert.Equal(0x0040, x.Bits));
+    });
+
     [Fact]
     public void No_contracted_index_gives_zeros_and_no_rows_touch_nothing()
     {

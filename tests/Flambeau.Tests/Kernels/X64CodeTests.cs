@@ -13,6 +13,7 @@ public unsafe class X64CodeTests
 
     static Register General(Gpr register) => Register.RAX + (int)register;
     static Register Zmm(Vector vector) => Register.ZMM0 + vector.Number;
+    static Register Ymm(Vector vector) => Register.YMM0 + vector.Number;
     static Register Xmm(Vector vector) => Register.XMM0 + vector.Number;
     static MemoryOperand At(Address memory) => new(General(memory.Register), memory.Offset, 8);
 
@@ -51,7 +52,7 @@ public unsafe class X64CodeTests
         var memory = new Address(from, number);
         Vector x = new(random.Next(32)), y = new(random.Next(32)), z = new(random.Next(32)), low = new(random.Next(16));
         bool isByte = number is >= -128 and <= 127;
-        switch (random.Next(18))
+        switch (random.Next(20))
         {
             case 0: code.Move(to, from); wanted.Add(Instruction.Create(Code.Mov_r64_rm64, General(to), General(from))); break;
             case 1: code.Move(to, memory); wanted.Add(Instruction.Create(Code.Mov_r64_rm64, General(to), At(memory))); break;
@@ -70,6 +71,8 @@ public unsafe class X64CodeTests
             case 14: code.DotInt8(x, y, z); wanted.Add(Instruction.Create(Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32, Zmm(x), Zmm(y), Zmm(z))); break;
             case 15: code.LoadLower(low, memory); wanted.Add(Instruction.Create(Code.VEX_Vmovups_xmm_xmmm128, Xmm(low), At(memory))); break;
             case 16: code.StoreLower(memory, low); wanted.Add(Instruction.Create(Code.VEX_Vmovups_xmmm128_xmm, At(memory), Xmm(low))); break;
+            case 17: code.ToBFloat16(x, y); wanted.Add(Instruction.Create(Code.EVEX_Vcvtneps2bf16_ymm_k1z_zmmm512b32, Ymm(x), Zmm(y))); break;
+            case 18: code.StoreHalf(memory, x); wanted.Add(Instruction.Create(Code.EVEX_Vmovups_ymmm256_k1z_ymm, At(memory), Ymm(x))); break;
             default: code.ZeroUpper(); wanted.Add(Instruction.Create(Code.VEX_Vzeroupper)); break;
         }
     }
@@ -145,7 +148,7 @@ public unsafe class X64CodeTests
         Assert.Equal(used, stores.Select(x => x.Op1Register - Register.XMM0));
         Assert.Equal(used, loads.Select(x => x.Op0Register - Register.XMM0));
         Assert.Equal(stores.Select(x => x.MemoryDisplacement64), loads.Select(x => x.MemoryDisplacement64));
-        Assert.All(stores.Concat(loads), x => Assert.InRange((long)x.MemoryDisplacement64, 64, sizeof(DotArguments) - 16));
+        Assert.All(stores.Concat(loads), x => Assert.InRange((long)x.MemoryDisplacement64, sizeof(DotArguments) - 160, sizeof(DotArguments) - 16));
         Assert.Contains(Register.ZMM0, written);
     }
 
@@ -214,6 +217,42 @@ public unsafe class X64CodeTests
                             Assert.True(want.Equals(c[i * 50 + j]), $"seed {seed}: C[{i}, {j}] of {rows} rows, {vectors} vectors, {k} steps, {into} is {c[i * 50 + j]}, not {want}");
                         }
                 }
+            }
+    }
+
+    [Fact]
+    public void Kernels_round_sums_of_pairs_into_a_target_and_leave_the_rest_alone()
+    {
+        Assert.SkipUnless(DotCode<DotPairs>.IsSupported, "the processor has no vdpbf16ps");
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        uint[] a = new uint[8 * 70], b = new uint[48 * 70];
+        var (target, c) = (new BFloat16[8 * 50], new float[8 * 48]);
+        for (int rows = 1; rows <= 8; rows++)
+            for (int vectors = 1; vectors <= 3; vectors++)
+            {
+                int k = random.Next(1, 70);
+                FillPairs(random, a);
+                FillPairs(random, b);
+                if (random.Next(3) == 0) a[0] = 0x7FC17F81; // NaN
+                Array.Fill(target, BFloat16.MaxValue);
+                Array.Fill(c, 7);
+                fixed (uint* pa = a, pb = b)
+                fixed (float* pc = c)
+                fixed (BFloat16* pt = target)
+                {
+                    var arguments = new DotArguments { Steps = k, A = pa, B = pb, C = pc, AStep = 8 * 4, BStep = 48 * 4, CRow = 48 * 4, Into = (nint)Into.Store, Target = pt, TargetRow = 50 * 2 };
+                    DotCode<DotPairs>.Get(rows, vectors)(&arguments);
+                }
+                for (int i = 0; i < 8; i++)
+                    for (int j = 0; j < 50; j++)
+                    {
+                        float sum = 0;
+                        for (int p = 0; p < k; p++) if (j < 48) sum = Pair(a[p * 8 + i], b[p * 48 + j], sum);
+                        BFloat16 want = i < rows && j < 16 * vectors ? (BFloat16)sum : BFloat16.MaxValue, got = target[i * 50 + j];
+                        Assert.True(want.Bits == got.Bits || float.IsNaN((float)want) && float.IsNaN((float)got), $"seed {seed}: C[{i}, {j}] of {rows} rows, {vectors} vectors, {k} steps is {got}, not {want}");
+                    }
+                Assert.All(c, x => Assert.Equal(7, x));
             }
     }
 

@@ -121,8 +121,17 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
                 var kernel = h == rows ? whole : new PanelKernel<M, T, V>(h, vectors);
                 if (into == Into.Add) Prefetch.ToL1(tile, h, width, vectors, M.Lanes);
                 if (complete)
-                    for (int r = 0; r < h; r++)
-                        for (byte* line = (byte*)x.At(i + r, j), end = line + w * Product<S>.ResultBytes; line < end; line += 64) Prefetch.ToL1(line);
+                {
+                    byte* row = (byte*)x.At(i, j);
+                    for (int r = 0; r < h; r++, row += x.CRow * Product<S>.ResultBytes)
+                        for (int q = 0; q < w * Product<S>.ResultBytes; q += 64) Prefetch.ToL1(row + q);
+                }
+                // sums of one block are never subnormal, which is what the instruction that rounds would take for zero
+                if (complete && into == Into.Store && kernel.Rounds && w == vectors * M.Lanes)
+                {
+                    kernel.Run(k, panel, rows, b, tile, width, into, x.At(i, j), (nint)x.CRow * sizeof(S));
+                    continue;
+                }
                 kernel.Run(k, panel, rows, b, tile, width, into);
                 if (complete) Narrow<S, T>.Put(tile, width, h, w, x.At(i, j), (nint)x.CRow, shift + j);
             }

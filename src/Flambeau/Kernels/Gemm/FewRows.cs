@@ -15,7 +15,7 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
     /// <summary>Steps of k in a tile: with a register block's columns a quarter of the first-level cache, and long enough for a row to be read in a stream.</summary>
     static int TileK => Width * sizeof(T) > 64 ? 64 : 128;
     /// <summary>Bytes of running sums that stay in first-level cache during a sweep.</summary>
-    const int SumBytes = 8 << 10;
+    const int SumBytes = 16 << 10;
 
     static int Width => M.Lanes * M.Vectors;
 
@@ -174,6 +174,12 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
         if (n < x.N) Tiles(x.Part(0, x.M, n, x.N), false);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void EightToL2(T* row, nint bRow)
+    {
+        for (int r = 0; r < 8; r++, row += bRow) Prefetch.ToL2(row);
+    }
+
     /// <summary>Goes on with the chains of <paramref name="m"/> × <paramref name="w"/> sums through <paramref name="k"/> rows of B.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Chains(nint m, nint w, nint k, T* a, nint aRow, nint aCol, T* b, nint bRow, T* sums)
@@ -186,6 +192,8 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
             {
                 V b0 = M.Load(low), b1 = M.Load(low + bRow), b2 = M.Load(low + two), b3 = M.Load(low + three);
                 V b4 = M.Load(high), b5 = M.Load(high + bRow), b6 = M.Load(high + two), b7 = M.Load(high + three);
+                // hardware follows no steps beyond a page: the next eight rows are asked for now
+                EightToL2(high + 4 * bRow, bRow);
                 T* s = sums + j, row = a;
                 for (nint i = 0; i < m; i++, s += w, row += aRow)
                 {

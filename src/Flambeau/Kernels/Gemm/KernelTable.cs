@@ -56,9 +56,12 @@ internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> w
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Run(nint k, T* a, T* b, T* c, nint cRow, Into into) => Run(k, a, M.Rows, b, c, cRow, into);
 
-    /// <summary><paramref name="aStep"/> elements lead from step to step of A: <c>M.Rows</c> in a panel.</summary>
+    /// <summary>True if <c>Run</c> can round what it makes into a target.</summary>
+    public bool Rounds => M.Pairing == 2 && _isMachineCode;
+
+    /// <summary><paramref name="aStep"/> elements lead from step to step of A: <c>M.Rows</c> in a panel. With a target, whose rows are so many bytes apart, the sums go there instead of C.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Run(nint k, T* a, nint aStep, T* b, T* c, nint cRow, Into into)
+    public void Run(nint k, T* a, nint aStep, T* b, T* c, nint cRow, Into into, void* target = null, nint targetRow = 0)
     {
         if (M.Pairing > 1 && M.Lanes == 16 && _isMachineCode)
         {
@@ -71,6 +74,8 @@ internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> w
             arguments.BStep = M.Lanes * M.Vectors * sizeof(T);
             arguments.CRow = cRow * sizeof(T);
             arguments.Into = (nint)into;
+            arguments.Target = target;
+            arguments.TargetRow = targetRow;
             ((delegate* unmanaged<DotArguments*, void>)_address)(&arguments);
         }
         else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, 1, aStep, b, M.Lanes * M.Vectors, c, cRow, into);
@@ -103,6 +108,7 @@ internal readonly unsafe struct RowKernel<M, T, V> where M : ILaneMath<T, V> whe
             arguments.BStep = bStep * sizeof(T);
             arguments.CRow = cRow * sizeof(T);
             arguments.Into = (nint)into;
+            arguments.Target = null;
             ((delegate* unmanaged<DotArguments*, void>)_address)(&arguments);
         }
         else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, DotCode<DotPairs>.RowElements, 1, b, bStep, c, cRow, into);

@@ -9,8 +9,8 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
     /// <summary>Up to this many multiplications nothing is packed.</summary>
     const long SmallWork = 1L << 18;
 
-    /// <summary>Up to so many rows B is read once and not packed: swept along its rows, or tiled where k lies side by side.</summary>
-    const int FewSwept = 6;
+    /// <summary>Up to so many rows B is read once and not packed: along its rows, or tiled where k lies side by side.</summary>
+    static int FewSwept => typeof(S) == typeof(T) ? 6 : 16;
     static int FewTiled => typeof(S) == typeof(T) ? 32 : 64;
     /// <summary>Up to so many columns a tall product is turned on its side.</summary>
     const int FewColumns = 8;

@@ -14,6 +14,9 @@ internal unsafe struct DotArguments
     /// <summary>Bytes from step to step, and from row to row of C.</summary>
     public nint AStep, BStep, CRow;
     public nint Into;
+    /// <summary>Where the sums go, rounded to the narrow type, in place of C; 0: they stay in C. And bytes from row to row.</summary>
+    public void* Target;
+    public nint TargetRow;
     /// <summary>Where the code keeps what the caller wants back (Windows).</summary>
     public fixed byte Kept[10 * 16];
 }
@@ -25,6 +28,10 @@ internal interface IDotInstruction
     /// <summary>The sums grow by <paramref name="a"/> · <paramref name="b"/>, elements of A and of B.</summary>
     static abstract void Dot(X64Code code, Vector sum, Vector a, Vector b);
     static abstract void Add(X64Code code, Vector to, Vector x, Address y);
+    /// <summary>True if sums can be rounded to elements of A's type.</summary>
+    static virtual bool Rounds => false;
+    /// <summary>Stores 16 sums so, in 32 bytes.</summary>
+    static virtual void StoreRounded(X64Code code, Address to, Vector sum) => throw new NotSupportedException();
 }
 
 /// <summary><c>vdpbf16ps</c>: pairs of bfloat16, sums of float32.</summary>
@@ -33,6 +40,12 @@ internal struct DotPairs : IDotInstruction
     public static bool IsSupported => Avx512F.IsSupported && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0;
     public static void Dot(X64Code code, Vector sum, Vector a, Vector b) => code.DotBFloat16(sum, b, a);
     public static void Add(X64Code code, Vector to, Vector x, Address y) => code.Add(to, x, y);
+    public static bool Rounds => true;
+    public static void StoreRounded(X64Code code, Address to, Vector sum)
+    {
+        code.ToBFloat16(sum, sum);
+        code.StoreHalf(to, sum);
+    }
 }
 
 /// <summary><c>vpdpbusd</c>: four unsigned bytes of A, four signed ones of B, sums of int32 that wrap.</summary>
@@ -95,7 +108,7 @@ internal static unsafe class DotCode<I> where I : struct, IDotInstruction
     const int VectorBytes = 64, ElementBytes = 4;
 
     // in the order of DotArguments, eight bytes each
-    enum Field { Steps, A, B, C, AStep, BStep, CRow, Into, Kept }
+    enum Field { Steps, A, B, C, AStep, BStep, CRow, Into, Target, TargetRow, Kept }
 
     static Address At(Field field) => At(Arguments, 8 * (int)field);
     static Address At(Gpr register, int offset) => new(register, offset);
@@ -117,7 +130,7 @@ internal static unsafe class DotCode<I> where I : struct, IDotInstruction
         code.Move(AStep, At(Field.AStep));
         code.Move(BStep, At(Field.BStep));
 
-        Place zero = new(), start = new(), loop = new(), store = new();
+        Place zero = new(), start = new(), loop = new(), store = new(), keep = new(), end = new();
         code.Move(Steps, At(Field.Into));
         code.Compare(Steps, (int)Into.Resume);
         code.Jump(When.NotEqual, zero);
@@ -146,16 +159,26 @@ internal static unsafe class DotCode<I> where I : struct, IDotInstruction
         code.Jump(When.NotEqual, store);
         EachRow(r => { for (int q = 0; q < vectors; q++) I.Add(code, Sum(r, q), Sum(r, q), At(C, VectorBytes * q)); });
         code.Mark(store);
+        if (I.Rounds)
+        {
+            code.Move(Steps, At(Field.Target));
+            code.Compare(Steps, 0);
+            code.Jump(When.Equal, keep);
+            EachRow(r => { for (int q = 0; q < vectors; q++) I.StoreRounded(code, At(C, VectorBytes / 2 * q), Sum(r, q)); }, Field.Target, Field.TargetRow);
+            code.Jump(end);
+            code.Mark(keep);
+        }
         EachRow(r => { for (int q = 0; q < vectors; q++) code.Store(At(C, VectorBytes * q), Sum(r, q)); });
+        code.Mark(end);
         for (int i = FirstKept; i <= kept; i++) code.LoadLower(new(i), At(Field.Kept) + 16 * (i - FirstKept));
         code.ZeroUpper();
         code.Return();
 
         // with C at the row's beginning
-        void EachRow(Action<int> body)
+        void EachRow(Action<int> body, Field first = Field.C, Field pitch = Field.CRow)
         {
-            code.Move(C, At(Field.C));
-            code.Move(Steps, At(Field.CRow));
+            code.Move(C, At(first));
+            code.Move(Steps, At(pitch));
             for (int r = 0; r < rows; r++)
             {
                 body(r);

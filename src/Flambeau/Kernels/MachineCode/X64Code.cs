@@ -100,6 +100,8 @@ internal sealed class X64Code
 
     public void Load(Vector to, Address from) => Evex(None, Map0F, 0x10, to.Number, 0, from, 64);
     public void Store(Address to, Vector from) => Evex(None, Map0F, 0x11, from.Number, 0, to, 64);
+    /// <summary>The lower 256 bits.</summary>
+    public void StoreHalf(Address to, Vector from) => Evex(None, Map0F, 0x11, from.Number, 0, to, 32, length: 1);
     /// <summary>One float32, or any four bytes, into all lanes.</summary>
     public void Broadcast(Vector to, Address from) => Evex(Prefix66, Map0F38, 0x18, to.Number, 0, from, 4);
     public void Clear(Vector x) => Evex(Prefix66, Map0F, 0xEF, x.Number, x.Number, x.Number);
@@ -109,6 +111,8 @@ internal sealed class X64Code
     public void AddInt32(Vector to, Vector x, Address y) => Evex(Prefix66, Map0F, 0xFE, to.Number, x.Number, y, 64);
     /// <summary>A float32 lane grows by the products of its two pairs of bfloat16, the upper ones first (<c>vdpbf16ps</c>).</summary>
     public void DotBFloat16(Vector sum, Vector x, Vector y) => Evex(PrefixF3, Map0F38, 0x52, sum.Number, x.Number, y.Number);
+    /// <summary>float32 to bfloat16, to nearest even, into the lower half; subnormal numbers become zero (<c>vcvtneps2bf16</c>).</summary>
+    public void ToBFloat16(Vector to, Vector from) => Evex(PrefixF3, Map0F38, 0x72, to.Number, 0, from.Number);
     /// <summary>An int32 lane grows by the products of four unsigned bytes of x and four signed ones of y (<c>vpdpbusd</c>).</summary>
     public void DotInt8(Vector sum, Vector x, Vector y) => Evex(Prefix66, Map0F38, 0x50, sum.Number, x.Number, y.Number);
     /// <summary>So that older instructions are not slowed down by what is left in the upper parts.</summary>
@@ -143,10 +147,10 @@ internal sealed class X64Code
     }
 
     // 62, then: R X B R' 0 0 m m · W v v v v 1 p p · z L' L b V' a a a; the bits of register numbers are inverted
-    void Evex(int prefix, int map, byte opcode, int register, int second, int bit3, int bit4)
+    void Evex(int prefix, int map, byte opcode, int register, int second, int bit3, int bit4, int length = 2)
     {
         int r = ~register >> 3 & 1, r4 = ~register >> 4 & 1, v = ~second & 15, v4 = ~second >> 4 & 1;
-        _bytes.AddRange([0x62, (byte)(r << 7 | (bit4 ^ 1) << 6 | (bit3 ^ 1) << 5 | r4 << 4 | map), (byte)(v << 3 | 1 << 2 | prefix), (byte)(2 << 5 | v4 << 3), opcode]);
+        _bytes.AddRange([0x62, (byte)(r << 7 | (bit4 ^ 1) << 6 | (bit3 ^ 1) << 5 | r4 << 4 | map), (byte)(v << 3 | 1 << 2 | prefix), (byte)(length << 5 | v4 << 3), opcode]);
     }
 
     void Evex(int prefix, int map, byte opcode, int register, int second, int third)
@@ -155,9 +159,9 @@ internal sealed class X64Code
         Direct(register, third);
     }
 
-    void Evex(int prefix, int map, byte opcode, int register, int second, Address memory, int unit)
+    void Evex(int prefix, int map, byte opcode, int register, int second, Address memory, int unit, int length = 2)
     {
-        Evex(prefix, map, opcode, register, second, (int)memory.Register >> 3, 0);
+        Evex(prefix, map, opcode, register, second, (int)memory.Register >> 3, 0, length);
         Memory(register, memory, unit);
     }
 
