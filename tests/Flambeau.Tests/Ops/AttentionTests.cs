@@ -113,9 +113,9 @@ public class AttentionTests
     {
         foreach (int width in new[] { 512, 256, 128 }) AtWidth(width, () => run($"{width} bits"));
         if (type != DType.BFloat16) return;
-        DotCode.IsUsed = false;
+        DotCode<DotPairs>.IsUsed = false;
         try { run("no machine code"); }
-        finally { DotCode.IsUsed = true; }
+        finally { DotCode<DotPairs>.IsUsed = true; }
     }
 
     /// <summary>
