@@ -53,7 +53,11 @@ internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> w
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Run(nint k, T* a, T* b, T* c, nint cRow, Into into)
+    public void Run(nint k, T* a, T* b, T* c, nint cRow, Into into) => Run(k, a, b, M.Lanes * M.Vectors, c, cRow, into);
+
+    /// <summary>The same for a panel of B that is narrower, or wider: <paramref name="bStep"/> elements lead from step to step.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Run(nint k, T* a, T* b, nint bStep, T* c, nint cRow, Into into)
     {
         if (M.Pairing == 2 && M.Lanes == 16 && _isMachineCode)
         {
@@ -63,12 +67,12 @@ internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> w
             arguments.B = b;
             arguments.C = c;
             arguments.AStep = M.Rows * sizeof(T);
-            arguments.BStep = M.Lanes * M.Vectors * sizeof(T);
+            arguments.BStep = bStep * sizeof(T);
             arguments.CRow = cRow * sizeof(T);
             arguments.Into = (nint)into;
             ((delegate* unmanaged<DotArguments*, void>)_address)(&arguments);
         }
-        else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, 1, M.Rows, b, M.Lanes * M.Vectors, c, cRow, into);
+        else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, 1, M.Rows, b, bStep, c, cRow, into);
     }
 }
 
