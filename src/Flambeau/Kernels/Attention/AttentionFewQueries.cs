@@ -19,8 +19,8 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
 
     static int Elements(int steps) => (steps + M.Pairing - 1) / M.Pairing;
 
-    /// <summary>From row to row of scores: a block in whole register blocks.</summary>
-    static int Pitch => (KeyBlock + Width - 1) / Width * Width;
+    /// <summary>Keys in a panel: two vectors, of which a block is a multiple.</summary>
+    static int PanelKeys => 2 * M.Lanes;
 
     /// <summary>True if all queries of a head of the keys are few and one step apart, see every key, and values are whole vectors side by side.</summary>
     public static bool Suits(in AttentionOf<E, T> x)
@@ -57,11 +57,11 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
         {
             OutPitch = x.ValueSize;
             long values = IsNarrow ? (x.ValueSize + Width - 1) / Width * (long)Width * Elements(KeyBlock) : 0;
-            T* at = (T*)Scratch.Rent(Slot.A, (M.Rows * (long)(Elements(x.Size) + Pitch + Elements(KeyBlock) + OutPitch + 2) + (long)Width * Elements(x.Size) + values + 8 * 16) * sizeof(T));
+            T* at = (T*)Scratch.Rent(Slot.A, (M.Rows * (long)(Elements(x.Size) + KeyBlock + Elements(KeyBlock) + OutPitch + 2) + (long)PanelKeys * Elements(x.Size) + values + 8 * 16) * sizeof(T));
             Queries = Take(M.Rows * Elements(x.Size));
-            Keys = Take(Width * (long)Elements(x.Size));
+            Keys = Take(PanelKeys * (long)Elements(x.Size));
             Values = Take(values);
-            Scores = Take(M.Rows * Pitch);
+            Scores = Take(M.Rows * KeyBlock);
             Weights = Take(M.Rows * Elements(KeyBlock));
             Out = Take(M.Rows * (long)OutPitch);
             Largest = Take(M.Rows);
@@ -109,11 +109,11 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
     static void Scores(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int count)
     {
         E* keys = x.K.Of(x.Sizes, item, 0) + j * x.K.Row;
-        for (int t = 0; t < n; t += Width)
+        for (int t = 0; t < n; t += PanelKeys)
         {
-            int w = Math.Min(Width, n - t);
-            Packing.Pack<M, E, T, V>(keys + t * x.K.Row, x.K.Row, x.K.Column, w, x.Size, memory.Keys, Width);
-            new PanelKernel<M, T, V>(count, (w + M.Lanes - 1) / M.Lanes).Run(Elements(x.Size), memory.Queries, memory.Keys, memory.Scores + t, Pitch, Into.Store);
+            int w = Math.Min(PanelKeys, n - t);
+            Packing.Pack<M, E, T, V>(keys + t * x.K.Row, x.K.Row, x.K.Column, w, x.Size, memory.Keys, PanelKeys);
+            new PanelKernel<M, T, V>(count, (w + M.Lanes - 1) / M.Lanes).Run(Elements(x.Size), memory.Queries, memory.Keys, PanelKeys, memory.Scores + t, KeyBlock, Into.Store);
         }
     }
 
@@ -121,7 +121,7 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Weights(in AttentionOf<E, T> x, in Memory memory, long j, int n, int r)
     {
-        T* scores = memory.Scores + r * Pitch;
+        T* scores = memory.Scores + r * KeyBlock;
         double shrink = IsPaired
             ? AttentionLanes<T, S>.WeightPairsAlong(n, scores, Attention.FactorOf(x.Scale), memory.Weights + r, M.Rows, memory.Largest + r, memory.Sum + r)
             : AttentionLanes<T, S>.WeightsAlong(n, scores, memory.Largest + r, memory.Sum + r);
@@ -143,7 +143,7 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
             int vectors = IsNarrow ? Math.Min(M.Vectors, all - v) : (all - v + turns - turn - 1) / (turns - turn);
             T* target = memory.Out + v * M.Lanes;
             if (IsNarrow) new PanelKernel<M, T, V>(count, vectors).Run(Elements(n), memory.Weights, memory.Values + v * M.Lanes * Elements(n), target, memory.OutPitch, into);
-            else KernelTable<M, T, V>.Get(count, vectors)(n, memory.Scores, Pitch, 1, (T*)values + v * M.Lanes, (nint)x.V.Row, target, memory.OutPitch, into);
+            else KernelTable<M, T, V>.Get(count, vectors)(n, memory.Scores, KeyBlock, 1, (T*)values + v * M.Lanes, (nint)x.V.Row, target, memory.OutPitch, into);
             v += vectors;
         }
     }

@@ -52,16 +52,23 @@ internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> w
         _address = _isMachineCode ? M.Pairing == 2 ? (nint)DotCode<DotPairs>.Get(rows, vectors) : (nint)DotCode<DotFours>.Get(rows, vectors) : (nint)KernelTable<M, T, V>.Get(rows, vectors);
     }
 
-    /// <summary>From panel to sums.</summary>
+    /// <summary>From panels to sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Run(nint k, T* a, T* b, T* c, nint cRow, Into into) => Run(k, a, M.Rows, b, c, cRow, into);
+    public void Run(nint k, T* a, T* b, T* c, nint cRow, Into into) => Run(k, a, M.Rows, b, M.Lanes * M.Vectors, c, cRow, into);
 
-    /// <summary>True if <c>Run</c> can round what it makes into a target.</summary>
+    /// <summary>The same for a panel of B that is narrower, or wider: <paramref name="bStep"/> elements lead from step to step.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Run(nint k, T* a, T* b, nint bStep, T* c, nint cRow, Into into) => Run(k, a, M.Rows, b, bStep, c, cRow, into);
+
+    /// <summary>The same for rows of A of which <paramref name="aStep"/> elements lead from step to step. With a target, whose rows are so many bytes apart, the sums go there instead of C.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Run(nint k, T* a, nint aStep, T* b, T* c, nint cRow, Into into, void* target = null, nint targetRow = 0) => Run(k, a, aStep, b, M.Lanes * M.Vectors, c, cRow, into, target, targetRow);
+
+    /// <summary>True if a target can be given: what is made is rounded into it.</summary>
     public bool Rounds => M.Pairing == 2 && _isMachineCode;
 
-    /// <summary><paramref name="aStep"/> elements lead from step to step of A: <c>M.Rows</c> in a panel. With a target, whose rows are so many bytes apart, the sums go there instead of C.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Run(nint k, T* a, nint aStep, T* b, T* c, nint cRow, Into into, void* target = null, nint targetRow = 0)
+    void Run(nint k, T* a, nint aStep, T* b, nint bStep, T* c, nint cRow, Into into, void* target = null, nint targetRow = 0)
     {
         if (M.Pairing > 1 && M.Lanes == 16 && _isMachineCode)
         {
@@ -71,14 +78,14 @@ internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> w
             arguments.B = b;
             arguments.C = c;
             arguments.AStep = aStep * sizeof(T);
-            arguments.BStep = M.Lanes * M.Vectors * sizeof(T);
+            arguments.BStep = bStep * sizeof(T);
             arguments.CRow = cRow * sizeof(T);
             arguments.Into = (nint)into;
             arguments.Target = target;
             arguments.TargetRow = targetRow;
             ((delegate* unmanaged<DotArguments*, void>)_address)(&arguments);
         }
-        else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, 1, aStep, b, M.Lanes * M.Vectors, c, cRow, into);
+        else ((delegate*<nint, T*, nint, nint, T*, nint, T*, nint, Into, void>)_address)(k, a, 1, aStep, b, bStep, c, cRow, into);
     }
 }
 
