@@ -131,9 +131,10 @@ internal static partial class OperatorTable
         new("BatchNorm", d =>
         {
             var (type, channels) = (d.FloatType(), d.Next(1, 5));
-            Operand[] operands = [Unequal(d, type, [d.Next(2, 40), channels, .. d.Shape(0, 2).Select(n => Math.Min(n, 40))], Values.Tame), .. d.Chance(0.6) ? [d.Operand(type, [channels], Values.Tame), d.Operand(type, [channels], Values.Tame)] : Array.Empty<Operand>()];
+            Operand[] operands = [Unequal(d, type, [d.Chance(0.1) ? d.Next(256, 400) : d.Next(2, 40), channels, .. d.Shape(0, 2).Select(n => Math.Min(n, 40))], Values.Tame), .. d.Chance(0.6) ? [d.Operand(type, [channels], Values.Tame), d.Operand(type, [channels], Values.Tame)] : Array.Empty<Operand>()];
             return new(operands, x => [x[0].BatchNorm(weight: x.Length > 1 ? x[1] : null, bias: x.Length > 2 ? x[2] : null, eps: 1e-3)],
-                x => [F.batch_norm(x[0], null!, null!, x.Length > 1 ? x[1] : null, x.Length > 2 ? x[2] : null, training: true, eps: 1e-3)], new(128, 256), "training");
+                // its backward kernel reads the weight's memory without regard to strides
+                x => [F.batch_norm(x[0], null!, null!, x.Length > 1 ? x[1].contiguous() : null, x.Length > 2 ? x[2].contiguous() : null, training: true, eps: 1e-3)], new(128, 256), "training");
         }),
         new("RmsNorm", d =>
         {
