@@ -1,3 +1,4 @@
+using Flambeau.Tests.Table;
 using Flambeau.Kernels;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
@@ -302,6 +303,18 @@ public class AttentionTests
             for (int d = 0; d < size; d++) Assert.Equal(BitConverter.SingleToInt32Bits(expected[d]), BitConverter.SingleToInt32Bits(found[t * size + d]));
         }
     });
+
+    // over several blocks of keys, of which later ones have larger scores
+    [Theory, InlineData("float32"), InlineData("bfloat16"), InlineData("float16")]
+    public void One_query_against_a_long_cache_has_the_bits_it_has_among_others(string name)
+    {
+        var type = Enum.Parse<DType>(name, ignoreCase: true);
+        var g = new Generator(12);
+        var rising = Tensor.Arange(0, 300, 1, DType.Float32).Unsqueeze(1) * 0.01 + 0.2;
+        Tensor q = Tensor.RandN([2, 3, 40, 24], generator: g).To(type), k = (Tensor.RandN([2, 3, 300, 24], generator: g) * rising).To(type), v = Tensor.RandN([2, 3, 300, 32], generator: g).To(type);
+        var all = q.ScaledDotProductAttention(k, v);
+        foreach (int i in new[] { 0, 7, 39 }) Bits.Equal(all.Narrow(2, i, 1), q.Narrow(2, i, 1).ScaledDotProductAttention(k, v), $"query {i} of {name}");
+    }
 
     [Theory]
     [InlineData("float32"), InlineData("bfloat16"), InlineData("float16")]
