@@ -26,6 +26,7 @@ internal static class GenerateCommand
 
     static int Run(ParseResult arguments)
     {
+        Settings.WarmUp = false; // nothing is trained
         var (model, tokenizer) = Load(new RunFolder(arguments.GetValue(s_run)!));
         string prompt = arguments.GetValue(s_prompt)!;
         var options = new SamplingOptions

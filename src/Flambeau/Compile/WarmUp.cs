@@ -16,10 +16,10 @@ internal static class WarmUp
 
     static int s_begun;
 
-    /// <summary>Begins, the first time that it pays: there is a core to spare, code is generated and no profile would show what its user does not know.</summary>
+    /// <summary>Begins, the first time that it is wanted and pays: there is a core to spare, code is generated and no profile would show what its user does not know.</summary>
     public static void Begin()
     {
-        if (Volatile.Read(ref s_begun) != 0 || Team.Threads == 1 || !Settings.CodeGeneration || !Settings.Fusion || Recording.Open is not null) return;
+        if (Volatile.Read(ref s_begun) != 0 || !Settings.WarmUp || Team.Threads == 1 || !Settings.CodeGeneration || !Settings.Fusion || Recording.Open is not null) return;
         if (Interlocked.Exchange(ref s_begun, 1) == 0) new Thread(Run) { IsBackground = true, Name = "Flambeau warm-up" }.Start();
     }
 

@@ -25,6 +25,12 @@ public static class Settings
             : throw new PlatformNotSupportedException("Settings.CodeGeneration: this program was compiled ahead of time and cannot compile loops; leave it false.");
     } = System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported;
 
+    /// <summary>
+    /// True has a second core compile what a first training step needs, by a small step of its own, when the process makes its first parameter: a first step ends sooner, a program that never trains computes some tenths of a
+    /// second for nothing. Set it before that. Results do not depend on it.
+    /// </summary>
+    public static bool WarmUp { get; set; } = true;
+
     /// <summary>How many loops were compiled in this process, and how long that took.</summary>
     public static (long Loops, TimeSpan Time) Compiled => Compile.Emit.EmittedPass.Compiled;
 
