@@ -25,7 +25,7 @@ public abstract partial class Module
     /// <param name="requiresGrad">False makes a frozen parameter.</param>
     public static Tensor Parameter(Tensor value, bool requiresGrad = true)
     {
-        if (requiresGrad) Compile.WarmUp.Begin();
+        if (requiresGrad) WarmUp.Begin();
         var leaf = value.IsLeaf ? value : value.Detach();
         leaf.RequiresGrad = requiresGrad;
         return NN.Parameters.Mark(leaf);

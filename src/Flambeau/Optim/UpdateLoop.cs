@@ -175,14 +175,14 @@ internal static unsafe class UpdateLoop
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static void Element<L>(in Place at, in UpdateCoefficients<L> c) where L : struct, ILanes<L>
         {
-            var value = TMaster.Value ? Followed(L.Load(at.P), BFloat16Lanes.Load<L>(at.Narrow)) : L.Load(at.P);
+            var value = TMaster.Value ? Followed(L.Load(at.P), BFloat16Lanes.Load<L>((ushort*)at.Narrow)) : L.Load(at.P);
             UpdateStates<L> s = default;
             if (TUpdate.States > 0) s.A = L.Load(at.S0);
             if (TUpdate.States > 1) s.B = L.Load(at.S1);
             if (TUpdate.States > 2) s.C = L.Load(at.S2);
-            TUpdate.Body(ref value, TMaster.Value ? BFloat16Lanes.Load<L>(at.G) : L.Load(at.G), ref s, c);
+            TUpdate.Body(ref value, TMaster.Value ? BFloat16Lanes.Load<L>((ushort*)at.G) : L.Load(at.G), ref s, c);
             L.Store(value, at.P);
-            if (TMaster.Value) BFloat16Lanes.Store(BFloat16Lanes.Round(value), at.Narrow);
+            if (TMaster.Value) BFloat16Lanes.Store(BFloat16Lanes.Round(value), (ushort*)at.Narrow);
             if (TUpdate.States > 0) L.Store(s.A, at.S0);
             if (TUpdate.States > 1) L.Store(s.B, at.S1);
             if (TUpdate.States > 2) L.Store(s.C, at.S2);

@@ -531,7 +531,7 @@ public class CompiledLoopTests
     public void The_warm_up_runs_and_draws_no_number()
     {
         var before = Generator.Default.State;
-        Flambeau.Compile.WarmUp.Step(); // on its own thread an error would be silent
+        Flambeau.NN.WarmUp.Step(); // on its own thread an error would be silent
         Assert.Equal(before, Generator.Default.State);
     }
 }

@@ -18,7 +18,7 @@ internal enum Access : byte
     Store,
     /// <summary>One element for the row.</summary>
     Number,
-    /// <summary>A vector is written where the loop stands, past the caches. If the loop does not <see cref="LoopCode.BeginsAnywhere"/>, rows begin at multiples of <see cref="LaneMemory.StreamBytes"/>; else they have as many elements as a vector at least, and all such operands the same distance to their next line.</summary>
+    /// <summary>A vector is written where the loop stands, past the caches. If the loop does not <see cref="Loop.BeginsAnywhere"/>, rows begin at multiples of <see cref="LaneMemory.StreamBytes"/>; else they have as many elements as a vector at least, and all such operands the same distance to their next line.</summary>
     Stream,
     /// <summary>A vector where the loop stands is combined with another.</summary>
     Column,
@@ -34,7 +34,7 @@ internal enum Access : byte
 internal enum Streams : byte
 {
     None,
-    /// <summary>Those of loops that <see cref="LoopCode.BeginsAnywhere"/>.</summary>
+    /// <summary>Those of loops that <see cref="Loop.BeginsAnywhere"/>.</summary>
     Shifted,
     /// <summary>All that may: rows begin with a line.</summary>
     All,
@@ -68,8 +68,8 @@ internal sealed class LoopCode
     public int Column => Operands.Length + 1;
     public int Other => Operands.Length + 2;
 
-    /// <summary>True if a vector's lanes do not depend on where in the row it begins.</summary>
-    public bool BeginsAnywhere => Array.TrueForAll(Operands, o => o.Access is not (Access.Chains or Access.Block));
+    /// <summary><see cref="Loop.BeginsAnywhere"/>.</summary>
+    public required bool BeginsAnywhere { get; init; }
 
     /// <summary>False if the body branches on the values in its lanes.</summary>
     public static bool HasForm(Expr body) => !Expr.InOrder(body).Exists(e => e.Op is Opcode.Sin or Opcode.Cos or Opcode.Tan or Opcode.Fmod);
@@ -95,7 +95,7 @@ internal sealed class LoopCode
     /// <summary>The operands of <paramref name="loop"/> in the order of <see cref="Operands"/>; with <paramref name="streams"/> what it may write past the caches goes past them.</summary>
     public static LoopOperand[] OperandsOf(Loop loop, Pass pass, RowValue[] values, Streams streams)
     {
-        bool isNumbers = loop.Over == Extent.Row && pass.IsByRow, isStream = streams == Streams.All || streams == Streams.Shifted && loop.Draws.Length + loop.FoldRows.Length == 0;
+        bool isNumbers = loop.Over == Extent.Row && pass.IsByRow, isStream = streams == Streams.All || streams == Streams.Shifted && loop.BeginsAnywhere;
         IEnumerable<(Access Access, DType Type)> operands =
         [
             .. loop.Loads.Select(v => (isNumbers ? Access.Broadcast : AccessOf(values[v].Extent, loop.Over), values[v].Type)),
@@ -113,7 +113,7 @@ internal sealed class LoopCode
     public static LoopCode Of(Loop loop, Pass pass, RowValue[] values, double[] constants, Streams streams)
     {
         bool isDouble = loop.Compute == DType.Float64;
-        var code = new LoopCode { Operands = OperandsOf(loop, pass, values, streams), Element = isDouble ? typeof(double) : typeof(float), HasVectors = loop.Over == Extent.Full || !pass.IsByRow };
+        var code = new LoopCode { Operands = OperandsOf(loop, pass, values, streams), Element = isDouble ? typeof(double) : typeof(float), HasVectors = loop.Over == Extent.Full || !pass.IsByRow, BeginsAnywhere = loop.BeginsAnywhere };
         if (isDouble) code.Read<Binary64>(loop, values, constants);
         else code.Read<Binary32>(loop, values, constants);
         return code;

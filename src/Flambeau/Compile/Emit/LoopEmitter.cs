@@ -26,7 +26,7 @@ internal sealed unsafe class LoopEmitter
     /// <summary>Elements of a row from which on its two ends cost little where its vectors begin with lines.</summary>
     public const long LeastShifted = 256;
 
-    const int Line = 64; // bytes that come from memory together
+    const int Line = LaneMemory.StreamBytes;
     const int LightBody = 6; // additions of a body that leaves room for chains in registers
 
     readonly LoopCode _code;

@@ -22,6 +22,9 @@ internal sealed record Loop(Extent Over, DType Compute, Instruction[] Code, int[
     /// <summary>Those of <see cref="Code"/> that draw.</summary>
     public Instruction.Draw[] Draws { get; } = [.. Code.OfType<Instruction.Draw>()];
 
+    /// <summary>True if a vector's lanes do not depend on where in the row it begins.</summary>
+    public bool BeginsAnywhere => Draws.Length + FoldRows.Length == 0;
+
     /// <summary>What its operands are, in the order of <see cref="LoopCode.Operands"/>.</summary>
     public IEnumerable<Pointer> Pointers =>
     [

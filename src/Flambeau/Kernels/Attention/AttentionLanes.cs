@@ -367,8 +367,8 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
                     S.Store(Paired(e0, e1), weightPairs + q);
                     S g0 = Rounded(e0 * (S.Load(t0 + q) - d0)), g1 = Rounded(e1 * (S.Load(t1 + q) - d1));
                     S.Store(Joined(g0, g1), gradientPairs + q);
-                    Upper.Store(g0, gradientRows + q);
-                    Upper.Store(g1, gradientRows + rowPitch + q);
+                    BFloat16Lanes.Store(g0, gradientRows + q);
+                    BFloat16Lanes.Store(g1, gradientRows + rowPitch + q);
                 }
             else
                 for (int q = 0; q < vectors * S.Count; q += S.Count)
@@ -387,8 +387,8 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
                     S.Store(Paired(S.Select(visible, w0, zero), S.Select(next, w1, zero)), weightPairs + q);
                     (g0, g1) = (Rounded(g0), Rounded(g1));
                     S.Store(Joined(g0, g1), gradientPairs + q);
-                    Upper.Store(g0, gradientRows + q);
-                    if (other == 1) Upper.Store(g1, gradientRows + rowPitch + q);
+                    BFloat16Lanes.Store(g0, gradientRows + q);
+                    if (other == 1) BFloat16Lanes.Store(g1, gradientRows + rowPitch + q);
                 }
             weightPairs += pitch;
             gradientPairs += pitch;
@@ -426,7 +426,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             for (int v = 0; v < Chains; v += S.Count)
             {
                 S sum = S.Constant(0);
-                for (int d = v; d < columns; d += Chains) sum = S.FusedMultiplyAdd(Upper.Load<S>(x + d), Upper.Load<S>(y + d), sum);
+                for (int d = v; d < columns; d += Chains) sum = S.FusedMultiplyAdd(BFloat16Lanes.Load<S>(x + d), BFloat16Lanes.Load<S>(y + d), sum);
                 S.Store(sum, chains + v);
             }
             sums[r] = Joined(chains);

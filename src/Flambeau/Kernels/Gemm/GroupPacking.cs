@@ -108,11 +108,11 @@ internal static unsafe class GroupPacking
         => Avx512F.IsSupported ? Avx512F.ConvertToVector512UInt32(Vector256.Load(s)) : Vector512.WidenLower(Vector512.Create(Vector256.Load(s), default));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector128<ushort> ZipLow(Vector128<ushort> a, Vector128<ushort> b)
+    internal static Vector128<ushort> ZipLow(Vector128<ushort> a, Vector128<ushort> b)
         => Sse2.IsSupported ? Sse2.UnpackLow(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b) : Zip(a.GetLower(), b.GetLower());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector128<ushort> ZipHigh(Vector128<ushort> a, Vector128<ushort> b)
+    internal static Vector128<ushort> ZipHigh(Vector128<ushort> a, Vector128<ushort> b)
         => Sse2.IsSupported ? Sse2.UnpackHigh(a, b) : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b) : Zip(a.GetUpper(), b.GetUpper());
 
     static Vector128<ushort> Zip(Vector64<ushort> a, Vector64<ushort> b) => Vector128.Create(a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]);

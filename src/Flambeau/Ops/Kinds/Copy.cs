@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Flambeau.Diagnostics;
 using Flambeau.Kernels;
 using Flambeau.Runtime;
@@ -235,14 +234,13 @@ internal static unsafe class Copy
     static void TurnWords(ushort* source, nint sourceColumn, ushort* target, nint targetRow, int rows, int columns)
     {
         int c = 0;
-        if (Sse2.IsSupported)
-            for (; c + 8 <= columns; c += 8)
-            {
-                ushort* s = source + c * sourceColumn, t = target + c;
-                int r = 0;
-                for (; r + 8 <= rows; r += 8, s += 8, t += 8 * targetRow) Eight(s, sourceColumn, t, targetRow);
-                Turn(s, sourceColumn, t, targetRow, rows - r, 8);
-            }
+        for (; c + 8 <= columns; c += 8)
+        {
+            ushort* s = source + c * sourceColumn, t = target + c;
+            int r = 0;
+            for (; r + 8 <= rows; r += 8, s += 8, t += 8 * targetRow) Eight(s, sourceColumn, t, targetRow);
+            Turn(s, sourceColumn, t, targetRow, rows - r, 8);
+        }
         Turn(source + c * sourceColumn, sourceColumn, target + c, targetRow, rows, columns - c);
     }
 
@@ -251,19 +249,19 @@ internal static unsafe class Copy
     {
         Vector128<ushort> a = Vector128.Load(s), b = Vector128.Load(s + column), c = Vector128.Load(s + 2 * column), d = Vector128.Load(s + 3 * column);
         Vector128<ushort> e = Vector128.Load(s + 4 * column), f = Vector128.Load(s + 5 * column), g = Vector128.Load(s + 6 * column), h = Vector128.Load(s + 7 * column);
-        Vector128<uint> ab0 = Sse2.UnpackLow(a, b).AsUInt32(), ab1 = Sse2.UnpackHigh(a, b).AsUInt32(), cd0 = Sse2.UnpackLow(c, d).AsUInt32(), cd1 = Sse2.UnpackHigh(c, d).AsUInt32();
-        Vector128<uint> ef0 = Sse2.UnpackLow(e, f).AsUInt32(), ef1 = Sse2.UnpackHigh(e, f).AsUInt32(), gh0 = Sse2.UnpackLow(g, h).AsUInt32(), gh1 = Sse2.UnpackHigh(g, h).AsUInt32();
-        Two(Sse2.UnpackLow(ab0, cd0), Sse2.UnpackLow(ef0, gh0), t, row);
-        Two(Sse2.UnpackHigh(ab0, cd0), Sse2.UnpackHigh(ef0, gh0), t + 2 * row, row);
-        Two(Sse2.UnpackLow(ab1, cd1), Sse2.UnpackLow(ef1, gh1), t + 4 * row, row);
-        Two(Sse2.UnpackHigh(ab1, cd1), Sse2.UnpackHigh(ef1, gh1), t + 6 * row, row);
+        Vector128<float> ab0 = GroupPacking.ZipLow(a, b).AsSingle(), ab1 = GroupPacking.ZipHigh(a, b).AsSingle(), cd0 = GroupPacking.ZipLow(c, d).AsSingle(), cd1 = GroupPacking.ZipHigh(c, d).AsSingle();
+        Vector128<float> ef0 = GroupPacking.ZipLow(e, f).AsSingle(), ef1 = GroupPacking.ZipHigh(e, f).AsSingle(), gh0 = GroupPacking.ZipLow(g, h).AsSingle(), gh1 = GroupPacking.ZipHigh(g, h).AsSingle();
+        Two(Packing.ZipLow(ab0, cd0), Packing.ZipLow(ef0, gh0), t, row);
+        Two(Packing.ZipHigh(ab0, cd0), Packing.ZipHigh(ef0, gh0), t + 2 * row, row);
+        Two(Packing.ZipLow(ab1, cd1), Packing.ZipLow(ef1, gh1), t + 4 * row, row);
+        Two(Packing.ZipHigh(ab1, cd1), Packing.ZipHigh(ef1, gh1), t + 6 * row, row);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Two(Vector128<uint> x, Vector128<uint> y, ushort* t, nint row)
+    static void Two(Vector128<float> x, Vector128<float> y, ushort* t, nint row)
     {
-        Sse2.UnpackLow(x.AsUInt64(), y.AsUInt64()).AsUInt16().Store(t);
-        Sse2.UnpackHigh(x.AsUInt64(), y.AsUInt64()).AsUInt16().Store(t + row);
+        Packing.ZipLow(x.AsDouble(), y.AsDouble()).AsUInt16().Store(t);
+        Packing.ZipHigh(x.AsDouble(), y.AsDouble()).AsUInt16().Store(t + row);
     }
 }
 

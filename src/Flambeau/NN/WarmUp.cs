@@ -2,7 +2,7 @@ using Flambeau.Diagnostics;
 using Flambeau.Optim;
 using Flambeau.Runtime;
 
-namespace Flambeau.Compile;
+namespace Flambeau.NN;
 
 // B batch, T tokens, C width, H heads, D head size
 
