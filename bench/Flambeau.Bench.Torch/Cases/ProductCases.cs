@@ -17,6 +17,7 @@ internal static class ProductCases
         new("gemm.mm_fresh", MmFresh),
         new("gemm.int_mm", IntMm),
         new("gemm.bmm", Bmm),
+        new("gemm.linear_gelu", LinearGelu),
     ];
 
     private static JsonObject Mm(Request r)
@@ -44,6 +45,18 @@ internal static class ProductCases
         var (a, b) = Operands(r, r.Integer("batch", 16));
         var (ops, c) = (new OutOperators(), a.bmm(b));
         return r.Time(() => ops.Bmm(a, b, c));
+    }
+
+    private static JsonObject LinearGelu(Request r)
+    {
+        var (x, w) = Operands(r);
+        var b = randn(w.shape[1], dtype: r.DType);
+        using var _ = no_grad();
+        return r.Time(() =>
+        {
+            using var y = nn.functional.linear(x, w.transpose(0, 1), b);
+            nn.functional.gelu(y).Dispose();
+        });
     }
 
     private static (Tensor A, Tensor B) Operands(Request r, params long[] batch)

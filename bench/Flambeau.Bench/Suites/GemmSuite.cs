@@ -1,3 +1,4 @@
+using Flambeau.Ops;
 namespace Flambeau.Bench.Suites;
 
 /// <summary>Matrix products, against PyTorch and against the fused multiply-adds this machine can do.</summary>
@@ -24,9 +25,21 @@ internal sealed class GemmSuite : ISuite
             yield return Mm(options, DType.BFloat16, $"mm {n} TT", n, n, n, ta: true, tb: true);
         }
         yield return Mm(options, DType.BFloat16, "mm 1000x777x1234", 1000, 777, 1234);
-        yield return Mm(options, DType.BFloat16, "mm 4096x384x1536 NT", 4096, 384, 1536, tb: true);
-        yield return Mm(options, DType.BFloat16, "mm 4096x1536x384 NT", 4096, 1536, 384, tb: true);
-        yield return Mm(options, DType.BFloat16, "mm 384x1536x4096 TN", 384, 1536, 4096, ta: true);
+        // a GPT's MLP of 6 × 384: both products, the gradients of what goes in and of a weight
+        foreach (var dtype in (DType[])[DType.Float32, DType.BFloat16])
+        {
+            yield return Mm(options, dtype, "mm 4096x384x1536 NT", 4096, 384, 1536, tb: true);
+            yield return Mm(options, dtype, "mm 4096x1536x384 NT", 4096, 1536, 384, tb: true);
+            yield return Mm(options, dtype, "mm 4096x384x1536", 4096, 384, 1536);
+            yield return Mm(options, dtype, "mm 4096x1536x384", 4096, 1536, 384);
+            yield return Mm(options, dtype, "mm 384x1536x4096 TN", 384, 1536, 4096, ta: true);
+            yield return Mm(options, dtype, "mm 1536x384x4096 TN", 1536, 384, 4096, ta: true);
+        }
+        foreach (var dtype in (DType[])[DType.Float32, DType.BFloat16])
+        {
+            yield return LinearGelu(options, dtype, 4096, 1536, 384);
+            yield return LinearGelu(options, dtype, 2048, 2048, 2048);
+        }
         foreach (var n in (long[])[256, 512, 1024, 2048, 4096]) yield return Mm(options, DType.Int8, $"mm {n}", n, n, n);
         yield return Mm(options, DType.Int8, "mm 2048 NT", 2048, 2048, 2048, tb: true);
         yield return Mm(options, DType.Int8, "mm 2048 TN", 2048, 2048, 2048, ta: true);
@@ -55,6 +68,20 @@ internal sealed class GemmSuite : ISuite
             return dtype == DType.Int8 ? () => a.IntMm(b).Dispose() : () => a.Mm(b).Dispose();
         }),
         Peer = Case.Torch(dtype == DType.Int8 ? "gemm.int_mm" : "gemm.mm", new { m, n, k, ta, tb }),
+    };
+
+    /// <summary>GELU(x · Wᵀ + b) as one composite.</summary>
+    private static Case LinearGelu(Options options, DType dtype, long m, long n, long k) => new($"linear + bias + GELU {m}x{n}x{k}", Unit.GigaflopsPerSecond)
+    {
+        DType = dtype.Name,
+        Work = 2.0 * m * n * k,
+        Limit = Limit(dtype, options.Threads),
+        Ours = Case.Timed(() =>
+        {
+            Tensor x = Matrix([], m, k, false, dtype), w = Matrix([], n, k, false, dtype), b = Tensor.RandN([n], dtype);
+            return () => Composite.Apply("LinearGelu", static t => t[0].Linear(t[1], t[2]).Gelu(), 0, x, w, b).Dispose();
+        }),
+        Peer = Case.Torch("gemm.linear_gelu", new { m, n, k, tb = true }),
     };
 
     private static Func<double> Limit(DType dtype, int threads) => () => dtype switch

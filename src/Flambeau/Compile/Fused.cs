@@ -175,6 +175,7 @@ internal sealed class Fused : ICompositeKernel
         {
             if (!_seen.Add(node)) return;
             if (node == result) { Result = true; return; }
+            if (node.Id < forward && node.Step is Step.Product) { Statistics.Add(node); return; }
             if (node.Id < forward && IsReduced(node) && (node.Shape.Count < result.Shape.Count || node.Shape.Count * Few < Largest(node))) { Statistics.Add(node); return; }
             foreach (var operand in node.Operands) Visit(operand);
         }
@@ -190,7 +191,7 @@ internal sealed class Fused : ICompositeKernel
 
         bool IsReduced(GraphNode node)
         {
-            if (!_reduced.TryGetValue(node, out bool known)) _reduced[node] = known = node.Step is Step.Fold || Array.Exists(node.Operands, IsReduced);
+            if (!_reduced.TryGetValue(node, out bool known)) _reduced[node] = known = node.Step is Step.Fold or Step.Product || Array.Exists(node.Operands, IsReduced);
             return known;
         }
     }

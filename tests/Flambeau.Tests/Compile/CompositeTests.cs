@@ -129,7 +129,7 @@ public class CompositeTests
     public void What_is_no_pass_over_rows_runs_operator_by_operator_and_says_why()
     {
         var x = Tensor.RandN([6, 8]);
-        Assert.Contains("no graph: MatMul", Explain(t => t[0].MatMul(t[0].T), 0, x));
+        Assert.Contains("no graph: ArgSort", Explain(t => t[0].Sort(0).Values, 0, x));
         SameBits("product", t => t[0].MatMul(t[0].T).Softmax(-1), 0, x);
         SameBits("first dim", t => t[0].Softmax(0), 0, x);
         SameBits("both dims", t => t[0].Softmax(0) + t[0].Softmax(1), 0, x);

@@ -52,7 +52,40 @@ public class StagingTests
         ("three sums", t => t[0].Sum([0]).Sum([1]) * t[0].Amax([0, 1, 2]) + t[0].Mean([0, 2]), [[10, 12, 14]]),
     ];
 
-    public static TheoryData<string> Bodies => [.. s_bodies.Select(b => b.Name)];
+    // products, and passes over their rows
+    static readonly (string Name, Func<Tensor[], Tensor> Body, long[][] Shapes)[] s_products =
+    [
+        ("linear, bias, GELU", t => t[0].Linear(t[1], t[2]).Gelu(), [[70, 33], [21, 33], [21]]),
+        ("linear, bias, GELU, large", t => t[0].Linear(t[1], t[2]).Gelu(), [[900, 96], [160, 96], [160]]),
+        ("linear, bias, GELU of 3 dims", t => t[0].Linear(t[1], t[2]).Gelu(), [[5, 40, 24], [48, 24], [48]]),
+        ("linear of a few rows", t => t[0].Linear(t[1], t[2]).Silu(), [[3, 64], [96, 64], [96]]),
+        ("linear of few columns", t => t[0].Linear(t[1], t[2]).Tanh(), [[300, 40], [4, 40], [4]]),
+        ("linear in several blocks of the sum", t => t[0].Linear(t[1], t[2]).Gelu(), [[150, 1100], [40, 1100], [40]]),
+        ("linear wider than a panel", t => t[0].Linear(t[1], t[2]).Gelu(), [[100, 20], [2100, 20], [2100]]),
+        ("projection, residual, norm", t => Standardized(t[0].Linear(t[1]) + t[2], [-1]), [[200, 50], [64, 50], [200, 64]]),
+        ("softmax of scores", t => (t[0].MatMul(t[1]) * 0.3).Softmax(-1), [[90, 40], [40, 65]]),
+        ("softmax of batched scores", t => t[0].MatMul(t[1]).Softmax(-1), [[4, 30, 16], [4, 16, 30]]),
+        ("gate and up", t => t[0].Linear(t[1]).Silu() * t[0].Linear(t[2]), [[130, 32], [80, 32], [80, 32]]),
+        ("two layers", t => t[0].Linear(t[1]).Gelu().Linear(t[2]), [[130, 32], [80, 32], [24, 80]]),
+        ("scores of itself", t => t[0].MatMul(t[0].Transpose(0, 1)).Exp(), [[60, 20]]),
+        ("a sum over a product's rows", t => t[0].Linear(t[1]).Square().Mean(0), [[60, 20], [30, 20]]),
+        ("a dot product", t => t[0].MatMul(t[1]).Exp() * t[2], [[50], [50], [7]]),
+        ("nothing to sum", t => t[0].MatMul(t[1]).Exp(), [[40, 3], [3, 30]]),
+    ];
+
+    [Fact]
+    public void A_pass_follows_a_product_row_by_row()
+    {
+        var x = Array.ConvertAll(Operands([[70, 33], [21, 33], [21]], DType.Float32, 3), t => t.RequiresGrad_());
+        string text = Explain(t => t[0].Linear(t[1], t[2]).Gelu(), "one", x);
+        Assert.Contains("and on its rows", text);
+        // backward: one pass for the product's gradient and the bias's, then both products
+        string backward = text[text.IndexOf("backward:", StringComparison.Ordinal)..];
+        Assert.StartsWith("backward: 3 stages", backward);
+        Assert.Contains("Product", backward);
+    }
+
+    public static TheoryData<string> Bodies => [.. s_bodies.Concat(s_products).Select(b => b.Name)];
 
     static Tensor[] Operands(long[][] shapes, DType type, ulong seed)
     {
@@ -63,7 +96,7 @@ public class StagingTests
     [Theory, MemberData(nameof(Bodies))]
     public void It_has_the_bits_of_its_operators(string name)
     {
-        var (_, body, shapes) = s_bodies.Single(b => b.Name == name);
+        var (_, body, shapes) = s_bodies.Concat(s_products).Single(b => b.Name == name);
         foreach (var type in new[] { DType.Float32, DType.Float64, DType.BFloat16 }) CompositeTests.SameBits($"{name} {type}", body, name, Operands(shapes, type, 3));
         var x = Operands(shapes, DType.Float32, 4);
         int width = Kernel.Width, threads = Settings.Threads;
@@ -88,7 +121,7 @@ public class StagingTests
     [Theory, MemberData(nameof(Bodies))]
     public void It_runs_in_passes_forward_and_backward(string name)
     {
-        var (_, body, shapes) = s_bodies.Single(b => b.Name == name);
+        var (_, body, shapes) = s_bodies.Concat(s_products).Single(b => b.Name == name);
         string text = Explain(body, name, Array.ConvertAll(Operands(shapes, DType.Float32, 3), t => t.RequiresGrad_()));
         Assert.DoesNotContain("operator by operator", text);
         Assert.DoesNotContain("no graph", text);

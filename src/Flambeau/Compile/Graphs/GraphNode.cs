@@ -58,6 +58,9 @@ internal abstract record Step
     /// <summary>The operand's columns, from <paramref name="Start"/> on, among zeros: the adjoint of <see cref="Piece"/>.</summary>
     public sealed record Pad(long Start) : Step;
 
+    /// <summary>A product of the two operands, which are of the node's type, summed over the dimensions that the node lacks: no pass over rows, but one may follow on each row.</summary>
+    public sealed record Product(ContractOp Op) : Step;
+
     /// <summary>A reduction over some of the operand's dimensions.</summary>
     public sealed record Fold(ReductionOp Op) : Step;
 }

@@ -109,6 +109,7 @@ internal sealed class GraphProgram
         Step.Draw(var number) => new RandomOp(node.Shape, node.Type, first with { Number = first.Number + (ulong)number }, 0, 0).Run([]),
         Step.Map(var op, _) => op.Run(Array.ConvertAll(node.Operands, o => values[o])),
         Step.Fold(var op) => op.Run([values[node.Operands[0]]]),
+        Step.Product(var op) => op.Run([values[node.Operands[0]], values[node.Operands[1]]]),
         Step.Take => new GatherOp(node.Shape.Rank - 1).Run([values[node.Operands[0]], values[node.Operands[1]]]),
         Step.OneHot => new ScatterSumOp(node.Shape.Rank - 1, node.Shape.Sizes[^1]).Run([values[node.Operands[0]], values[node.Operands[1]]]),
         Step.Cast => values[node.Operands[0]].To(node.Type),

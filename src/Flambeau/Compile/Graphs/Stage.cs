@@ -55,6 +55,31 @@ internal abstract record Stage(int[] Sources, int[] Results)
         public override string ToString() => $"{Heading}{Program}\n  joined pairwise";
     }
 
+    /// <summary>A product, and on its rows, as they are complete, a pass that reads it. The product is the first result.</summary>
+    public sealed record ProductPass(int[] Sources, int[] Results, Alone Product, Pass Then) : Stage(Sources, Results)
+    {
+        public override Tensor[] Run(Tensor[] x, Draw first)
+        {
+            var op = ((Step.Product)Product.Node.Step).Op;
+            Tensor Of(int place) => x[Array.IndexOf(Sources, place)];
+            Tensor[] operands = [Of(Product.Sources[0]), Of(Product.Sources[^1])];
+            var y = op.EmptyResult(operands);
+            Tensor[] read = [.. Then.Sources.Select(place => place == Results[0] ? y : Of(place))];
+            return [y, .. RowRunner.Run(Then.Program, read, first, produce: then => op.Into(y, operands, then))];
+        }
+
+        /// <summary>Both in one, if the pass takes the product's rows one by one; null if it does not.</summary>
+        public static ProductPass? Of(Alone product, Pass pass)
+        {
+            int at = Array.IndexOf(pass.Sources, product.Results[0]);
+            if (at < 0 || product.Node.Step is not Step.Product { Op.IsRowByRow: true } || !pass.Program.IsByRow(at, product.Node.Shape)) return null;
+            int[] sources = [.. product.Sources.Concat(pass.Sources.Where(place => place != product.Results[0])).Distinct()];
+            return new(sources, [product.Results[0], .. pass.Results], product, pass);
+        }
+
+        public override string ToString() => $"{Product}\n  and on its rows {Then}";
+    }
+
     /// <summary>An operator by itself.</summary>
     public sealed record Alone(int[] Sources, int[] Results, GraphNode Node) : Stage(Sources, Results)
     {

@@ -12,6 +12,7 @@ internal sealed class Staging
 {
     readonly Trace _trace;
     readonly GraphNode[] _outputs;
+    readonly GraphNode[] _wanted;                     // these, and what products take
     readonly Dictionary<GraphNode, int> _places;      // of what is given or computed
     readonly Dictionary<GraphNode, GraphNode> _inRuns = [];
     readonly Dictionary<int, int> _bits = [];         // of axes
@@ -29,6 +30,7 @@ internal sealed class Staging
     {
         (_trace, _places, _count) = (trace, new(given), given.Values.Max() + 1);
         _outputs = Array.ConvertAll(outputs, InRuns);
+        _wanted = [.. _outputs, .. Cone(_outputs).Where(n => n.Step is Step.Product && !IsDone(n)).SelectMany(n => n.Operands).Distinct()];
     }
 
     /// <summary>The stages in order, and the places where they leave <paramref name="outputs"/>.</summary>
@@ -38,6 +40,7 @@ internal sealed class Staging
         var staging = new Staging(trace, outputs, given);
         while (!Array.TrueForAll(staging._outputs, staging.IsDone)) staging.Next();
         staging.Turn();
+        staging.FollowProducts();
         return ([.. staging._stages], Array.ConvertAll(staging._outputs, o => staging._places[o]), staging._count);
     }
 
@@ -56,7 +59,7 @@ internal sealed class Staging
     {
         var rest = Cone(_outputs.Where(o => !IsDone(o)));
         var ranked = rest.Select(CutOf).OfType<Cut>().Distinct().Select(cut => Reached(cut, rest)).Where(r => r.Worth > 0).OrderByDescending(r => r.Worth);
-        if (ranked.Any(TryPass)) return;
+        if (ranked.Any(reach => TryPass(Targets(reach), reach.Cut))) return;
         if (rest.Find(n => !IsDone(n) && n.Step is not (Step.Map or Step.Cast or Step.Relabel or Step.Number or Step.Draw)) is { } stubborn) Alone(stubborn);
         else Pointwise([.. _outputs.Where(o => !IsDone(o))]);
     }
@@ -153,7 +156,7 @@ internal sealed class Staging
         }
         // a reduction of rows can wait for a pass that uses it, one over rows is why there is a pass
         var small = nodes.Where(n => n.Value || afterRows == 0 && reduced.Contains(n.Key) && Mask(n.Key) != cut.All).Select(n => n.Key).ToHashSet();
-        List<GraphNode> outputs = IsLong(cut) ? [] : [.. _outputs.Where(o => !IsDone(o) && nodes.ContainsKey(o) && (small.Contains(o) || Mask(o) == cut.All)).Distinct()];
+        List<GraphNode> outputs = IsLong(cut) ? [] : [.. _wanted.Where(o => !IsDone(o) && nodes.ContainsKey(o) && (small.Contains(o) || Mask(o) == cut.All)).Distinct()];
         return new(cut, nodes, small, outputs, (afterRows << 20) + (ofRows << 10) + outputs.Count);
     }
 
@@ -201,9 +204,9 @@ internal sealed class Staging
     // the value itself, in whatever shape it is used
     static GraphNode Unlabelled(GraphNode node) => node.Step is Step.Relabel ? Unlabelled(node.Operands[0]) : node;
 
-    bool TryPass(Reach reach)
+    bool TryPass(List<GraphNode> targets, Cut? cut)
     {
-        try { Pass(Targets(reach), reach.Cut); }
+        try { Pass(targets, cut); }
         catch (NotTraceableException) { return false; }
         return true;
     }
@@ -225,6 +228,17 @@ internal sealed class Staging
         foreach (var target in targets) _places[target] = _count++;
     }
 
+    // a pass goes over a product's rows while they are in cache
+    void FollowProducts()
+    {
+        for (int i = 0; i + 1 < _stages.Count; i++)
+        {
+            if (_stages[i] is not Stage.Alone product || _stages[i + 1] is not Stage.Pass pass || Stage.ProductPass.Of(product, pass) is not { } both) continue;
+            _stages[i] = both;
+            _stages.RemoveAt(i + 1);
+        }
+    }
+
     // large passes go to and fro, the last one forward: larger than the cache, what the next one reads first would else be gone
     void Turn()
     {
@@ -244,13 +258,16 @@ internal sealed class Staging
     {
         ulong largest = wanted.Select(Mask).MaxBy(Product);
         List<GraphNode> targets = [.. wanted.Where(n => Mask(n) == largest).Distinct()];
-        if (largest != 0) Pass(targets, null);
-        else foreach (var node in Cone(targets).Where(n => !IsDone(n)).ToList()) Alone(node); // single numbers
+        if (largest != 0 && TryPass(targets, null)) return;
+        foreach (var node in Cone(targets).Where(n => !IsDone(n)).ToList()) Alone(node); // single numbers, or rows in another order
     }
 
     void Alone(GraphNode node)
     {
-        foreach (var operand in node.Operands) if (!IsDone(operand)) Pointwise([operand]);
+        foreach (var operand in node.Operands)
+            if (IsDone(operand)) continue;
+            else if (operand.Step is Step.Relabel && IsDone(operand.Operands[0])) Alone(operand);
+            else Pointwise([operand]);
         List<GraphNode> read = [.. node.Operands.Distinct()];
         Add(read, [node], (from, to) => new Stage.Alone(from, to, node));
     }

@@ -83,6 +83,7 @@ internal sealed class Trace(Generator? generator) : Interpreter
         {
             ElementwiseOp map => Map(map, x, operands),
             ReductionOp fold => Fold(fold, operands[0]),
+            ContractOp product => Product(product, x, operands),
             CastOp cast => Cast(operands[0], cast.Type),
             DetachOp => operands[0],
             PermuteOp permute => Permute(permute, operands[0]),
@@ -94,7 +95,7 @@ internal sealed class Trace(Generator? generator) : Interpreter
             SliceOp { IsRun: true } slice when slice.Dim == x[0].Rank - 1 => Piece(operands[0], slice.Start, slice.Length),
             ViewScatterOp { View: SliceOp { IsRun: true } slice } scatter when slice.Dim == scatter.Shape.Rank - 1 => Pad(operands[0], slice.Start, scatter.Shape),
             CatOp cat when cat.Dim == x[0].Rank - 1 => SideBySide(operands),
-            _ => throw new NotTraceableException($"{op.Name} is not elementwise, a reduction or a change of shape"),
+            _ => throw new NotTraceableException($"{op.Name} is not elementwise, a reduction, a product or a change of shape"),
         });
     }
 
@@ -235,6 +236,18 @@ internal sealed class Trace(Generator? generator) : Interpreter
         }
         int[] kept = [.. Enumerable.Range(0, x.Shape.Rank).Where(d => op.KeepDim || Array.IndexOf(op.Dims, d) < 0)];
         return op.KeepDim ? x : Add(new Step.Relabel(kept), [x], fold.Shape, fold.Type, fold.Axes);
+    }
+
+    GraphNode Product(ContractOp op, ReadOnlySpan<Tensor> x, GraphNode[] operands)
+    {
+        var type = operands[0].Type;
+        if (!type.IsFloatingPoint || operands[1].Type != type) throw new NotTraceableException($"{op.Name} of {type.Name} and {operands[1].Type.Name}");
+        var shape = op.ShapeOf(x[0], x[1]);
+        // dimensions in another order are other labels, and no copy
+        for (int k = 0; k < 2; k++)
+            while (operands[k].Step is Step.Relabel { From: var from } && from.Length == operands[k].Operands[0].Shape.Rank && from.Order().SequenceEqual(Enumerable.Range(0, from.Length)))
+                (op, operands[k]) = (op.Of(k, from), operands[k].Operands[0]);
+        return Add(new Step.Product(op), operands, shape, type, [.. shape.Sizes.Select(size => size == 1 ? -1 : NewAxis())]);
     }
 
     // an index of one number a row

@@ -109,6 +109,14 @@ internal sealed class RowProgram
 
     public bool FoldsRows => Array.Exists(Body, i => i is Instruction.FoldRows);
 
+    /// <summary>True if row i of the pass needs of input <paramref name="input"/>, of this shape, what lies in its row i, all dimensions but the last counted as one, and nothing else is summed over rows.</summary>
+    public bool IsByRow(int input, Shape shape)
+    {
+        if (FoldsRows || IsCut || Rest is not null || Groups > 1 || InputDims[input] is not { } dims || !Reads[input]) return false;
+        int[] rows = [.. Enumerable.Range(0, shape.Rank - 1).Where(d => shape.Sizes[d] != 1)];
+        return shape.Sizes[^1] == Columns && Columns > 1 && shape.Count == Rows * Columns && dims.Rows.AsSpan().SequenceEqual(rows) && dims.Columns is [var last] && last == shape.Rank - 1;
+    }
+
     /// <summary>True if a part of the work is a group of rows, with its sums.</summary>
     public bool IsGrouped => Groups > 1 && FoldsRows;
 

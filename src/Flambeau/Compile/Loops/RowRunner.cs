@@ -17,8 +17,9 @@ internal static unsafe class RowRunner
     const int BlockElements = 4;  // that one block of random words makes
     const long PartElements = 16384;  // what a thread takes at a time, at least
 
-    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on. <paramref name="lastFirst"/> begins with the last rows.</summary>
-    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first, bool lastFirst = false)
+    /// <summary>The results of <paramref name="program"/> for <paramref name="inputs"/> of the shapes that it was made for, and draws from <paramref name="first"/> on. <paramref name="lastFirst"/> begins with the last rows.
+    /// <paramref name="produce"/> computes one of the inputs, and gives its rows to what it is given as they are complete; each goes through the program then.</summary>
+    public static Tensor[] Run(RowProgram program, Tensor[] inputs, Draw first, bool lastFirst = false, Action<Epilogue>? produce = null)
     {
         var read = new Tensor[inputs.Length];
         for (int i = 0; i < read.Length; i++) read[i] = !program.Reads[i] || ReadsInPlace(program, i, inputs[i]) ? inputs[i] : inputs[i].Packed(inputs[i].DType);
@@ -29,7 +30,7 @@ internal static unsafe class RowRunner
         long* steps = stackalloc long[Math.Max(1, axes * lines)];
         for (int i = 0; i < read.Length; i++) Steps(program, program.InputDims[i], read[i], steps + i * axes);
         for (int i = 0; i < program.Outputs.Length; i++) Steps(program, program.ResultDims[program.Outputs[i].Result], results[program.Outputs[i].Result], steps + (read.Length + i) * axes);
-        Pin(program, read, results, first, lastFirst, tensors, steps, 0);
+        Pin(program, read, results, first, lastFirst, produce, tensors, steps, 0);
         return results;
     }
 
@@ -81,7 +82,7 @@ internal static unsafe class RowRunner
     }
 
     // pins managed storages one by one down the recursion, then runs
-    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] results, Draw first, bool lastFirst, byte** tensors, long* steps, int k)
+    static void Pin(RowProgram program, Tensor[] inputs, Tensor[] results, Draw first, bool lastFirst, Action<Epilogue>? produce, byte** tensors, long* steps, int k)
     {
         if (k == inputs.Length + results.Length)
         {
@@ -91,7 +92,7 @@ internal static unsafe class RowRunner
                 var (result, start) = program.Outputs[i];
                 outputs[i] = tensors[inputs.Length + result] + start * results[result].DType.Size;
             }
-            Run(program, tensors, inputs.Length, outputs, first, lastFirst, steps);
+            Run(program, tensors, inputs.Length, outputs, first, lastFirst, produce, steps);
             if (program.Rest is not { } rest) return;
             // behind the whole pieces, or their results
             for (int i = 0; i < inputs.Length; i++) if (program.InputDims[i] is not null) tensors[i] += rest.Start * inputs[i].DType.Size;
@@ -100,19 +101,19 @@ internal static unsafe class RowRunner
                 int result = program.Outputs[i].Result;
                 outputs[i] += (program.ResultDims[result]!.Columns.Length > 0 ? rest.Start : program.Rows) * results[result].DType.Size;
             }
-            Run(rest, tensors, inputs.Length, outputs, first, lastFirst, steps);
+            Run(rest, tensors, inputs.Length, outputs, first, lastFirst, null, steps);
             return;
         }
         var x = k < inputs.Length ? inputs[k] : results[k - inputs.Length];
         fixed (byte* p = x.Store!)
         {
             tensors[k] = p + x.Offset * x.DType.Size;
-            Pin(program, inputs, results, first, lastFirst, tensors, steps, k + 1);
+            Pin(program, inputs, results, first, lastFirst, produce, tensors, steps, k + 1);
         }
         GC.KeepAlive(x);
     }
 
-    static void Run(RowProgram program, byte** inputs, int inputCount, byte** outputs, Draw first, bool lastFirst, long* steps)
+    static void Run(RowProgram program, byte** inputs, int inputCount, byte** outputs, Draw first, bool lastFirst, Action<Epilogue>? produce, long* steps)
     {
         var plan = program.Plan;
         long blocks = program.Blocks, perPart = Math.Max(1, PartElements / program.Columns);
@@ -128,11 +129,18 @@ internal static unsafe class RowRunner
         FillConstants(program, job.Constants);
         for (int i = 0; i < program.Draws; i++) Philox.Schedule(job.DrawOf(i), (uint*)job.ScheduleOf(i));
         job.Whole(program.Before);
-        if (Team.Pays(program.Rows * program.Columns * program.Body.Length)) Team.Run(parts, ref job);
+        if (produce is not null) produce(new Follower(job));
+        else if (Team.Pays(program.Rows * program.Columns * program.Body.Length)) Team.Run(parts, ref job);
         else for (int i = 0; i < parts; i++) job.Run(i);
         if (program.IsGrouped) return;
         job.Join();
         job.Whole(program.After);
+    }
+
+    /// <summary>The rows of a job as they come.</summary>
+    sealed class Follower(Job job) : Epilogue
+    {
+        public override void Run(long row, long rows) => job.RunPart(0, row, row + rows);
     }
 
     static void FillConstants(RowProgram program, byte* constants)
@@ -275,7 +283,7 @@ internal static unsafe class RowRunner
 
         // in blocks
         [SkipLocalsInit]
-        readonly void RunPart(int part, long from, long to)
+        public readonly void RunPart(int part, long from, long to)
         {
             var p = Program;
             int slots = Plan.Slots + (p.Columns < ShortRow ? ElementwiseLoop.MaxOperands : 0);

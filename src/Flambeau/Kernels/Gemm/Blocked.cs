@@ -26,7 +26,8 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
 
     public static void Multiply(in Product<S> x)
     {
-        var grid = Grid.For(x.M, x.N, Elements(x.K), M.Rows, Width);
+        // what follows takes whole rows
+        var grid = Grid.For(x.M, x.N, Elements(x.K), M.Rows, x.Then is null ? Width : (int)Math.Min(x.N, int.MaxValue));
         if (grid.Parts == 1)
         {
             Part(x);
@@ -43,7 +44,7 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
 
         public readonly void Run(int part)
         {
-            var (i0, i1, j0, j1) = Grid.Part(part, Whole.M, Whole.N, M.Rows, Width);
+            var (i0, i1, j0, j1) = Grid.Part(part, Whole.M, Whole.N, M.Rows, Whole.Then is null ? Width : (int)Math.Min(Whole.N, int.MaxValue));
             if (i0 < i1 && j0 < j1) Part(Whole.Part(i0, i1, j0, j1));
         }
     }
@@ -57,17 +58,19 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
         if (typeof(S) == typeof(T) && Small<M, T, V>.Suits(x.As<T>()))
         {
             Small<M, T, V>.Multiply(x.As<T>());
+            x.Complete();
             return;
         }
         long maxN = Even(x.N, BlockN, Width), stripe = x.M;
         // sums that wait must not outgrow the cache: then B is packed again for each stripe of rows
         if (IsNarrow && x.K > BlockK) stripe = Even(x.M, Math.Max(BlockM, SumBytes / sizeof(T) / maxN), M.Rows);
         for (long j = 0; j < x.N; j += maxN)
-            for (long i = 0; i < x.M; i += stripe) Panels(x.Part(i, Math.Min(x.M, i + stripe), j, Math.Min(x.N, j + maxN)));
+            for (long i = 0; i < x.M; i += stripe) Panels(x.Part(i, Math.Min(x.M, i + stripe), j, Math.Min(x.N, j + maxN)), completes: maxN >= x.N);
+        if (maxN < x.N) x.Complete();
     }
 
-    /// <summary>Rows of C of a panel's columns, block by block of k.</summary>
-    static void Panels(in Product<S> x)
+    /// <summary>Rows of C of a panel's columns, block by block of k. <paramref name="completes"/>: all columns there are.</summary>
+    static void Panels(in Product<S> x, bool completes)
     {
         long maxM = Even(x.M, BlockM, M.Rows), maxK = Elements(Math.Min(BlockK, x.K)), panels = (x.N + Width - 1) / Width;
         T* a = (T*)Scratch.Rent(Slot.A, maxM * maxK * sizeof(T)), b = (T*)Scratch.Rent(Slot.B, panels * Width * (maxK + 1) * sizeof(T));
@@ -89,6 +92,7 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
                 if (!IsNarrow) Tiles((nint)m, (nint)x.N, (nint)k, a, b, (T*)x.At(i, 0), (nint)x.CRow, into);
                 else
                     NarrowTiles(x.Part(i, i + m, 0, x.N), (nint)Elements(k), a, b, shift, wait ? sums + i / M.Rows * tile : sums, wait ? (nint)tile : 0, wait ? (nint)(tiles * tile) : 0, into, p + k == x.K);
+                if (completes && p + k == x.K) x.Part(i, i + m, 0, x.N).Complete();
             }
         }
     }

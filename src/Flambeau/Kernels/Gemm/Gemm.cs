@@ -22,8 +22,9 @@ internal static unsafe class Gemm
     /// k = 0 gives zeros. Fast where each matrix has one stride of 1. <typeparamref name="T"/> is float, double, <see cref="BFloat16"/> or <see cref="Half"/>, and C's type too.
     /// Or it is sbyte, or byte where A's bytes are unsigned (B's are signed): then C is of int.
     /// </summary>
-    public static void Multiply<T>(long m, long n, long k, T* a, long aRow, long aCol, T* b, long bRow, long bCol, void* c, long cRow, long cCol) where T : unmanaged
-        => Multiply(new Product<T> { M = m, N = n, K = k, A = a, ARow = aRow, ACol = aCol, B = b, BRow = bRow, BCol = bCol, C = c, CRow = cRow, CCol = cCol });
+    /// <remarks>Rows that are complete are given to <paramref name="then"/>.</remarks>
+    public static void Multiply<T>(long m, long n, long k, T* a, long aRow, long aCol, T* b, long bRow, long bCol, void* c, long cRow, long cCol, Epilogue? then = null) where T : unmanaged
+        => Multiply(new Product<T> { M = m, N = n, K = k, A = a, ARow = aRow, ACol = aCol, B = b, BRow = bRow, BCol = bCol, C = c, CRow = cRow, CCol = cCol, Then = then });
 
     /// <summary><paramref name="batch"/> products whose operands lie <paramref name="aBatch"/>, <paramref name="bBatch"/>, <paramref name="cBatch"/> elements apart; otherwise as <c>Multiply</c>.</summary>
     public static void MultiplyBatched<T>(long batch, long m, long n, long k, T* a, long aBatch, long aRow, long aCol, T* b, long bBatch, long bRow, long bCol,
@@ -37,7 +38,11 @@ internal static unsafe class Gemm
     internal static void Multiply<T>(Product<T> x) where T : unmanaged
     {
         if (x.M <= 0 || x.N <= 0) return;
-        if (x.K <= 0) Zero(x);
+        if (x.K <= 0)
+        {
+            Zero(x);
+            x.Complete();
+        }
         else if (typeof(T) == typeof(float)) Single(x.As<float>());
         else if (typeof(T) == typeof(double)) Double(x.As<double>());
         else if (typeof(T) == typeof(BFloat16)) BFloat16s(x.As<BFloat16>());

@@ -17,6 +17,14 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
 
     public static void Multiply(Product<S> x)
     {
+        if (x.Then is not null && !InBlocks(x))
+        {
+            var whole = x;
+            x.Then = null;
+            Multiply(x);
+            whole.Complete();
+            return;
+        }
         if (typeof(S) == typeof(T) && x.M == 1 && x.N == 1)
         {
             Dot.Multiply(x.As<T>());
@@ -33,11 +41,18 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
     /// <summary>The same as few rows of the transpose; C passes through scratch.</summary>
     static bool HasFewColumns(in Product<S> x) => x.N <= FewColumns && x.M >= 4 * x.N && x.K >= 8;
 
+    /// <summary>True if rows are completed in the blocks of <see cref="Blocked{M, S, T, V}"/>.</summary>
+    static bool InBlocks(in Product<S> x) => x.CCol == 1 && x.N > 1 && !(Product<S>.CanTurn && HasFewColumns(x)) && !IsSmall(x) && !IsFew(x);
+
+    static bool IsSmall(in Product<S> x) => typeof(S) == typeof(T) && x.K <= Gemm.BlockK && x.Work <= SmallWork;
+
+    static bool IsFew(in Product<S> x) => x.M <= (x.BCol == 1 ? FewSwept : FewTiled);
+
     /// <summary>C's columns lie side by side.</summary>
     static void Rows(in Product<S> x)
     {
-        if (typeof(S) == typeof(T) && x.K <= Gemm.BlockK && x.Work <= SmallWork) Small<M, T, V>.Multiply(x.As<T>());
-        else if (x.M <= (x.BCol == 1 ? FewSwept : FewTiled)) FewRows<M, S, T, V>.Multiply(x);
+        if (IsSmall(x)) Small<M, T, V>.Multiply(x.As<T>());
+        else if (IsFew(x)) FewRows<M, S, T, V>.Multiply(x);
         else Blocked<M, S, T, V>.Multiply(x);
     }
 
@@ -72,5 +87,5 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
 /// <summary>The scratch buffers of matrix products.</summary>
 internal static class Slot
 {
-    public const int A = 0, B = 1, Tile = 2, Scattered = 3, Widened = 8;
+    public const int A = 0, B = 1, Tile = 2, Widened = 8, Scattered = 9;
 }

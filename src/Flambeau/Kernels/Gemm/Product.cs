@@ -1,4 +1,13 @@
+using System.Runtime.CompilerServices;
+
 namespace Flambeau.Kernels;
+
+/// <summary>What follows a product, on the thread that completed rows of its result, while they lie in its caches.</summary>
+internal abstract class Epilogue
+{
+    /// <summary>So many rows of the result from <paramref name="row"/> on are complete. Each comes once, in any order and from several threads.</summary>
+    public abstract void Run(long row, long rows);
+}
 
 /// <summary>
 /// One product C[m × n] = A[m × k] · B[k × n]. Strides count elements; <c>ARow</c> is from row to row, <c>ACol</c> from column to column.
@@ -10,6 +19,10 @@ internal unsafe struct Product<T> where T : unmanaged
     public T* A, B;
     public void* C;
     public long ARow, ACol, BRow, BCol, CRow, CCol;
+    /// <summary>What is done to rows of C as soon as they are complete, if anything.</summary>
+    public Epilogue? Then;
+    /// <summary>Which row of the C that <see cref="Then"/> knows is the first here.</summary>
+    public long Row;
 
     /// <summary>The same product said as Cᵀ = Bᵀ · Aᵀ. Each element's chain is the same.</summary>
     public readonly Product<T> Transposed => new()
@@ -26,8 +39,12 @@ internal unsafe struct Product<T> where T : unmanaged
         part.A = A + i0 * ARow;
         part.B = B + j0 * BCol;
         part.C = At(i0, j0);
+        part.Row += i0;
         return part;
     }
+
+    /// <summary>All rows are complete: what is to follow does.</summary>
+    public readonly void Complete() => Then?.Run(Row, M);
 
     /// <summary>Bytes of an element of C.</summary>
     public static int ResultBytes => IsBytes ? sizeof(int) : sizeof(T);
@@ -46,7 +63,6 @@ internal unsafe struct Product<T> where T : unmanaged
     public readonly Product<U> As<U>() where U : unmanaged
     {
         System.Diagnostics.Debug.Assert(typeof(U) == typeof(T));
-        var same = this;
-        return *(Product<U>*)&same;
+        return Unsafe.As<Product<T>, Product<U>>(ref Unsafe.AsRef(in this));
     }
 }

@@ -35,6 +35,14 @@ internal sealed class ContractOp : MultilinearOp
     public static ContractOp Of(string left, string right, string result, bool ofBytes = false) =>
         s_known.GetOrAdd((left, right, result, ofBytes), static labels => new(labels.Item1, labels.Item2, labels.Item3, labels.Item4));
 
+    /// <summary>The contraction that gives the same result from an operand before its dimensions were put in another order: dimension i was <paramref name="from"/>[i].</summary>
+    public ContractOp Of(int operand, int[] from)
+    {
+        var before = new char[from.Length];
+        for (int i = 0; i < from.Length; i++) before[from[i]] = (operand == 0 ? _left : _right)[i];
+        return operand == 0 ? Of(new(before), _right, _result, _isOfBytes) : Of(_left, new(before), _result, _isOfBytes);
+    }
+
     /// <summary>The product of two matrices.</summary>
     public static readonly ContractOp Matrices = Of("xz", "zy", "xy"), MatricesOfBytes = Of("xz", "zy", "xy", ofBytes: true);
 
@@ -56,14 +64,27 @@ internal sealed class ContractOp : MultilinearOp
 
     public override Tensor Run(ReadOnlySpan<Tensor> x)
     {
-        var type = _isOfBytes ? DType.Int32 : Promote.ResultType(x);
-        var shape = ResultShape(x[0], x[1]);
-        var y = Tensor.Empty(shape, type);
-        if (shape.Count == 0) return y;
-        if (x[0].DType is DType.Int8 or DType.UInt8 && x[1].DType == DType.Int8) OfBytes(x[0], x[1], y);
-        else InOneType(x[0], x[1], y);
+        var y = EmptyResult(x);
+        Into(y, x);
         return y;
     }
+
+    /// <summary>The result's place.</summary>
+    public Tensor EmptyResult(ReadOnlySpan<Tensor> x) => Tensor.Empty(ResultShape(x[0], x[1]), _isOfBytes ? DType.Int32 : Promote.ResultType(x));
+
+    /// <summary>Computes the result into its place. <paramref name="then"/> is given its rows (all dims but the last as one) as they are complete.</summary>
+    public void Into(Tensor y, ReadOnlySpan<Tensor> x, Epilogue? then = null)
+    {
+        if (y.Shape.Count == 0) return;
+        if (x[0].DType is DType.Int8 or DType.UInt8 && x[1].DType == DType.Int8) OfBytes(x[0], x[1], y);
+        else if (!InOneType(x[0], x[1], y, then)) then?.Run(0, y.Numel / y.Shape.Sizes[^1]);
+    }
+
+    /// <summary>True if the result is one matrix whose rows are the left's, in order, and whose columns are the right's last labels.</summary>
+    public bool IsRowByRow => _resultRoles.Batch.Length == 0 && _resultRoles.Second.Length == 1 && _resultRoles.Second[0] == _result.Length - 1;
+
+    /// <summary>The result's shape.</summary>
+    public Shape ShapeOf(Tensor left, Tensor right) => ResultShape(left, right);
 
     // sums of int32, of which a narrower result keeps the lower bits
     void OfBytes(Tensor a, Tensor b, Tensor y)
@@ -73,7 +94,8 @@ internal sealed class ContractOp : MultilinearOp
         if (!ReferenceEquals(target, y)) Copy.Into(y, target);
     }
 
-    void InOneType(Tensor a, Tensor b, Tensor y)
+    // true if what follows was done
+    bool InOneType(Tensor a, Tensor b, Tensor y, Epilogue? then)
     {
         // products of 16-bit elements add up in float32 by themselves
         bool isNarrow = y.DType is DType.BFloat16 or DType.Float16 && a.DType == y.DType && b.DType == y.DType;
@@ -81,8 +103,10 @@ internal sealed class ContractOp : MultilinearOp
         if (a.DType != compute) a = a.Packed(compute);
         if (b.DType != compute) b = b.Packed(compute);
         var target = y.DType == compute ? y : Tensor.Empty(y.Shape, compute);
+        if (ReferenceEquals(target, y)) return Multiply(a, b, y, compute, then);
         Multiply(a, b, target, compute);
-        if (!ReferenceEquals(target, y)) Copy.Into(y, target);
+        Copy.Into(y, target);
+        return false;
     }
 
     // a multiplication and an addition for every element of the result and every step along the contracted indices
@@ -183,7 +207,8 @@ internal sealed class ContractOp : MultilinearOp
         return packed;
     }
 
-    void Multiply(Tensor left, Tensor right, Tensor result, DType compute)
+    // true if what follows was done
+    bool Multiply(Tensor left, Tensor right, Tensor result, DType compute, Epilogue? then = null)
     {
         Side a = new(left, _leftRoles), b = new(right, _rightRoles), c = new(result, _resultRoles);
         a.Walk();
@@ -193,17 +218,19 @@ internal sealed class ContractOp : MultilinearOp
             c = new(Tensor.Empty(new Shape(Of(c.Roles.All, result.Shape.Sizes)), result.DType), c.Roles.InOrder);
             c.TryWalk();
         }
+        if (!IsRowByRow || !ReferenceEquals(c.X, result) || !compute.IsFloatingPoint) then = null;
         switch (compute)
         {
-            case DType.Float32: Products<float>(a, b, c); break;
-            case DType.Float64: Products<double>(a, b, c); break;
-            case DType.BFloat16: Products<BFloat16>(a, b, c); break;
-            case DType.Float16: Products<Half>(a, b, c); break;
+            case DType.Float32: Products<float>(a, b, c, then); break;
+            case DType.Float64: Products<double>(a, b, c, then); break;
+            case DType.BFloat16: Products<BFloat16>(a, b, c, then); break;
+            case DType.Float16: Products<Half>(a, b, c, then); break;
             case DType.Int8: Products<sbyte>(a, b, c); break;
             case DType.UInt8: Products<byte>(a, b, c); break;
             default: WholeNumbers(a, b, c); break;
         }
         if (!ReferenceEquals(c.X, result)) CopyInOrder(c.X, result, _resultRoles);
+        return then is not null;
     }
 
     // a tensor whose dims lie in the order of the groups into one where they have these roles
@@ -214,7 +241,7 @@ internal sealed class ContractOp : MultilinearOp
         Copy.Into(target, new Tensor(x.Store!, map.Shape, map.Strides, map.Offset, x.DType));
     }
 
-    static unsafe void Products<T>(in Side a, in Side b, in Side c) where T : unmanaged
+    static unsafe void Products<T>(in Side a, in Side b, in Side c, Epilogue? then = null) where T : unmanaged
     {
         long m = a.First.Size, n = b.Second.Size, k = a.Second.Size;
         long aRow = a.First.Stride, aCol = a.Second.Stride, bRow = b.First.Stride, bCol = b.Second.Stride, cRow = c.First.Stride, cCol = c.Second.Stride;
@@ -225,7 +252,7 @@ internal sealed class ContractOp : MultilinearOp
             int bytes = Product<T>.ResultBytes;
             T* pa = (T*)atA + a.X.Offset, pb = (T*)atB + b.X.Offset;
             byte* pc = atC + c.X.Offset * bytes;
-            if (c.Roles.Batch.Length == 0) Gemm.Multiply(m, n, k, pa, aRow, aCol, pb, bRow, bCol, pc, cRow, cCol);
+            if (c.Roles.Batch.Length == 0) Gemm.Multiply(m, n, k, pa, aRow, aCol, pb, bRow, bCol, pc, cRow, cCol, then);
             else
             {
                 // the innermost batch indices that all three walk by one stride go to the kernel together, the others are looped over
