@@ -26,6 +26,11 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
 
     public static void Multiply(in Product<S> x)
     {
+        if (typeof(S) == typeof(T) && Deep<M, T, V>.Suits(x.As<T>()))
+        {
+            Deep<M, T, V>.Multiply(x.As<T>());
+            return;
+        }
         var grid = Grid.For(x.M, x.N, Elements(x.K), M.Rows, Width);
         if (grid.Parts == 1)
         {
@@ -52,7 +57,7 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
     static long Elements(long k) => (k + M.Pairing - 1) / M.Pairing;
 
     /// <summary>One part on one thread.</summary>
-    static void Part(in Product<S> x)
+    public static void Part(in Product<S> x)
     {
         if (typeof(S) == typeof(T) && Small<M, T, V>.Suits(x.As<T>()))
         {

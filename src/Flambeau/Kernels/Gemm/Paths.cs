@@ -72,5 +72,5 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
 /// <summary>The scratch buffers of matrix products.</summary>
 internal static class Slot
 {
-    public const int A = 0, B = 1, Tile = 2, Scattered = 3, Widened = 8;
+    public const int A = 0, B = 1, Tile = 2, Scattered = 3, Widened = 8, Blocks = 9;
 }
