@@ -151,7 +151,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
 {
     /// <summary>How many elements of a row are combined before the chunks are joined.</summary>
     public const int RowChunk = (int)ReductionOp.RowChunk;
-    const int ChainBytes = ReductionOp.ChainBytes, Strip = 1024, RowsAtOnce = 8;
+    const int ChainBytes = ReductionOp.ChainBytes, Strip = 1024, RowsAtOnce = 8, NearBytes = 16 << 10;
 
     public static Tensor Run(Tensor x, int[] dims, Shape shape, DType type)
     {
@@ -227,7 +227,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             var job = new RowJob
             {
                 X = px + x.Offset * x.DType.Size, Type = x.DType, Compute = compute, Length = length, Chunks = chunks, Rows = rows,
-                Group = Math.Max(1, 16384 / Math.Max(1, length)), Row = RowFunction(compute),
+                Group = Math.Max(Math.Max(1, 16384 / Math.Max(1, length)), rows * chunks / (8L * Team.Share)), Row = RowFunction(compute),
             };
             // chunk results in the compute type; one of them a row is the row's result
             bool direct = chunks == 1 && y.DType == compute;
@@ -235,7 +235,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             fixed (byte* pr = (results ?? y).Store!)
             {
                 job.Results = pr;
-                int parts = checked((int)(chunks == 1 ? (rows + job.Group - 1) / job.Group : rows * chunks));
+                int parts = checked((int)((rows * chunks + job.Group - 1) / job.Group));
                 if (!Team.Pays(rows * length)) for (int i = 0; i < parts; i++) job.Run(i);
                 else Team.Run(parts, ref job);
                 if (direct) return;
@@ -258,8 +258,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
 
         public readonly void Run(int part)
         {
-            if (Chunks > 1) { One(part / Chunks, part % Chunks); return; }
-            for (long r = part * Group; r < Math.Min(Rows, (part + 1) * Group); r++) One(r, 0);
+            for (long i = part * Group; i < Math.Min(Rows * Chunks, (part + 1) * Group); i++) One(i / Chunks, i % Chunks);
         }
 
         readonly void One(long row, long chunk)
@@ -467,26 +466,41 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             for (long i = 0; i < vectors; i += L.Count) L.Store(TOp.Identity<L>(), sums + i);
             for (long i = vectors; i < n; i++) Lane<T>.Store(TOp.Identity<Lane<T>>(), sums + i);
         }
-        for (; rows >= RowsAtOnce; rows -= RowsAtOnce, x += RowsAtOnce * step)
+        // so many rows as first-level cache holds, four vectors' sums in registers through all of them
+        for (long count; rows > 0; rows -= count, x += count * step)
         {
-            for (long i = 0; i < vectors; i += L.Count) L.Store(Eight<L, M>(L.Load(sums + i), (byte*)((M*)x + i), step), sums + i);
-            for (long i = vectors; i < n; i++) Lane<T>.Store(Eight<Lane<T>, M>(Lane<T>.Load(sums + i), (byte*)((M*)x + i), step), sums + i);
-        }
-        for (; rows > 0; rows--, x += step)
-        {
-            for (long i = 0; i < vectors; i += L.Count) L.Store(TOp.Combine(L.Load(sums + i), Read<L, M>((byte*)((M*)x + i))), sums + i);
-            for (long i = vectors; i < n; i++) Lane<T>.Store(TOp.Combine(Lane<T>.Load(sums + i), Read<Lane<T>, M>((byte*)((M*)x + i))), sums + i);
+            count = Math.Min(rows, Math.Max(RowsAtOnce, NearBytes / (n * sizeof(M))));
+            long i = 0;
+            for (; i + 4 * L.Count <= n; i += 4 * L.Count) Four<L, T, M>(sums + i, (byte*)((M*)x + i), step, count);
+            for (; i < vectors; i += L.Count) One<L, T, M>(sums + i, (byte*)((M*)x + i), step, count);
+            for (; i < n; i++) One<Lane<T>, T, M>(sums + i, (byte*)((M*)x + i), step, count);
         }
     }
 
-    // one sum in a register through eight rows
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static L Eight<L, M>(L acc, byte* x, long step) where L : struct, ILanes<L> where M : unmanaged
+    static void Four<L, T, M>(T* sums, byte* x, long step, long rows) where L : struct, ILanes<L> where T : unmanaged where M : unmanaged
     {
-        long two = 2 * step, three = 3 * step;
-        byte* y = x + 4 * step;
-        acc = TOp.Combine(TOp.Combine(TOp.Combine(TOp.Combine(acc, Read<L, M>(x)), Read<L, M>(x + step)), Read<L, M>(x + two)), Read<L, M>(x + three));
-        return TOp.Combine(TOp.Combine(TOp.Combine(TOp.Combine(acc, Read<L, M>(y)), Read<L, M>(y + step)), Read<L, M>(y + two)), Read<L, M>(y + three));
+        int next = L.Count * sizeof(M);
+        L c0 = L.Load(sums), c1 = L.Load(sums + L.Count), c2 = L.Load(sums + 2 * L.Count), c3 = L.Load(sums + 3 * L.Count);
+        for (; rows > 0; rows--, x += step)
+        {
+            c0 = TOp.Combine(c0, Read<L, M>(x));
+            c1 = TOp.Combine(c1, Read<L, M>(x + next));
+            c2 = TOp.Combine(c2, Read<L, M>(x + 2 * next));
+            c3 = TOp.Combine(c3, Read<L, M>(x + 3 * next));
+        }
+        L.Store(c0, sums);
+        L.Store(c1, sums + L.Count);
+        L.Store(c2, sums + 2 * L.Count);
+        L.Store(c3, sums + 3 * L.Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void One<L, T, M>(T* sums, byte* x, long step, long rows) where L : struct, ILanes<L> where T : unmanaged where M : unmanaged
+    {
+        var c = L.Load(sums);
+        for (; rows > 0; rows--, x += step) c = TOp.Combine(c, Read<L, M>(x));
+        L.Store(c, sums);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
