@@ -26,9 +26,9 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
 
     public static void Multiply(in Product<S> x)
     {
-        if (typeof(S) == typeof(T) && Deep<M, T, V>.Suits(x.As<T>()))
+        if (Deep<M, S, T, V>.Suits(x))
         {
-            Deep<M, T, V>.Multiply(x.As<T>());
+            Deep<M, S, T, V>.Multiply(x);
             return;
         }
         var grid = Grid.For(x.M, x.N, Elements(x.K), M.Rows, Width);
@@ -96,6 +96,29 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
                     NarrowTiles(x.Part(i, i + m, 0, x.N), (nint)Elements(k), a, b, shift, wait ? sums + i / M.Rows * tile : sums, wait ? (nint)tile : 0, wait ? (nint)(tiles * tile) : 0, into, p + k == x.K);
             }
         }
+    }
+
+    // ---- sums that another adds up ----
+
+    /// <summary>Elements of the sums of one block of k, tile by tile.</summary>
+    public static long SumsOf(in Product<S> x) => (x.M + M.Rows - 1) / M.Rows * ((x.N + Width - 1) / Width) * M.Rows * Width;
+
+    /// <summary>The sums of one block of k, which are not rounded.</summary>
+    public static void Sums(in Product<S> x, T* sums)
+    {
+        nint k = (nint)Elements(x.K), tile = M.Rows * Width, tiles = (nint)((x.M + M.Rows - 1) / M.Rows), panels = (nint)((x.N + Width - 1) / Width);
+        T* a = (T*)Scratch.Rent(Slot.A, tiles * M.Rows * k * sizeof(T)), b = (T*)Scratch.Rent(Slot.B, panels * Width * k * sizeof(T));
+        Packing.Pack<M, S, T, V>(x.B, x.BCol, x.BRow, x.N, x.K, b, Width);
+        Packing.PackRows<M, S, T, V>(x.A, x.ARow, x.ACol, x.M, x.K, a);
+        NarrowTiles(x, k, a, b, null, sums, tile, tiles * tile, Into.Store, false);
+    }
+
+    /// <summary>Rounds complete sums into C.</summary>
+    public static void Round(in Product<S> x, T* sums)
+    {
+        for (long j = 0; j < x.N; j += Width)
+            for (long i = 0; i < x.M; i += M.Rows, sums += M.Rows * Width)
+                Narrow<S, T>.Put(sums, Width, (int)Math.Min(M.Rows, x.M - i), (int)Math.Min(Width, x.N - j), x.At(i, j), (nint)x.CRow, null);
     }
 
     /// <summary>What the sums of each column are too large by: a row of A of nothing but 128s, times B.</summary>
