@@ -238,6 +238,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
                 int parts = checked((int)((rows * chunks + job.Group - 1) / job.Group));
                 if (!Team.Pays(rows * length)) for (int i = 0; i < parts; i++) job.Run(i);
                 else Team.Run(parts, ref job);
+                GC.KeepAlive(x);
                 if (direct) return;
                 for (long r = 0; r < rows; r++) JoinPairwise(pr + r * chunks * compute.Size, chunks, 1, 1, compute);
                 for (long r = 0; r < rows && chunks > 1; r++) Unsafe.CopyBlockUnaligned(pr + r * compute.Size, pr + r * chunks * compute.Size, (uint)compute.Size);
@@ -245,7 +246,6 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             }
             results!.Discard();
         }
-        GC.KeepAlive(x);
         GC.KeepAlive(y);
     }
 
@@ -387,6 +387,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
                 int parts = checked((int)(outer * blocks * job.Strips));
                 if (!Team.Pays(outer * count * inner)) for (int i = 0; i < parts; i++) job.Run(i);
                 else Team.Run(parts, ref job);
+                GC.KeepAlive(x);
                 if (direct) return;
                 int size = compute.Size;
                 for (long o = 0; o < outer; o++)
@@ -398,7 +399,6 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             }
             results!.Discard();
         }
-        GC.KeepAlive(x);
         GC.KeepAlive(y);
     }
 
@@ -469,7 +469,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
         // so many rows as first-level cache holds, four vectors' sums in registers through all of them
         for (long count; rows > 0; rows -= count, x += count * step)
         {
-            count = Math.Min(rows, Math.Max(RowsAtOnce, NearBytes / (n * sizeof(M))));
+            count = Math.Min(rows, Math.Max(RowsAtOnce, NearBytes / Math.Max(1, n * sizeof(M))));
             long i = 0;
             for (; i + 4 * L.Count <= n; i += 4 * L.Count) Four<L, T, M>(sums + i, (byte*)((M*)x + i), step, count);
             for (; i < vectors; i += L.Count) One<L, T, M>(sums + i, (byte*)((M*)x + i), step, count);
