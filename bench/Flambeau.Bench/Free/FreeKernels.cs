@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
 
@@ -47,14 +48,9 @@ internal static unsafe class FreeKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static float Sum<L>(L x) where L : struct, ILanes<L>
-    {
-        float* lanes = stackalloc float[16];
-        L.Store(x, lanes);
-        float sum = 0;
-        for (int i = 0; i < L.Count; i++) sum += lanes[i];
-        return sum;
-    }
+    static float Sum<L>(L x) where L : struct, ILanes<L> =>
+        typeof(L) == typeof(Lanes512<float>) ? Vector512.Sum(Unsafe.BitCast<L, Vector512<float>>(x))
+        : typeof(L) == typeof(Lanes256<float>) ? Vector256.Sum(Unsafe.BitCast<L, Vector256<float>>(x)) : Vector128.Sum(Unsafe.BitCast<L, Vector128<float>>(x));
 
     // ---- products ----
 
@@ -63,92 +59,83 @@ internal static unsafe class FreeKernels
     {
         var job = new Job { Rows = x.Shape[0], N = w.Shape[0], K = w.Shape[1] };
         int parts = 4 * Team.Threads;
-        if (job.Rows == 1) Run<OneRow>(x, w, y, job, job.N / 4, parts);
-        else Run<FourRows>(x, w, y, job, job.N / 4, parts);
+        if (job.Rows == 1) Run<OneRow>(x, w, y, job, job.N, parts);
+        else Run<FourRows>(x, w, y, job, job.N / 2, parts);
     }
 
-    // four columns, two chains each
+    // a column is a dot product: eight chains along a row of the weights
     struct OneRow : IKernel
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public static void Run<L>(in Job job, long from, long to) where L : struct, ILanes<L>
         {
-            long k = job.K;
-            for (long j = 4 * from; j < 4 * to; j += 4)
-            {
-                float* x = job.X, end = x + k, w = job.W + j * k;
-                L a0 = L.Constant(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
-                for (; x < end; x += 2 * L.Count, w += 2 * L.Count)
-                {
-                    L x0 = L.Load(x), x1 = L.Load(x + L.Count);
-                    a0 = L.FusedMultiplyAdd(L.Load(w), x0, a0);
-                    a1 = L.FusedMultiplyAdd(L.Load(w + L.Count), x1, a1);
-                    b0 = L.FusedMultiplyAdd(L.Load(w + k), x0, b0);
-                    b1 = L.FusedMultiplyAdd(L.Load(w + k + L.Count), x1, b1);
-                    c0 = L.FusedMultiplyAdd(L.Load(w + 2 * k), x0, c0);
-                    c1 = L.FusedMultiplyAdd(L.Load(w + 2 * k + L.Count), x1, c1);
-                    d0 = L.FusedMultiplyAdd(L.Load(w + 3 * k), x0, d0);
-                    d1 = L.FusedMultiplyAdd(L.Load(w + 3 * k + L.Count), x1, d1);
-                }
-                (job.Y[j], job.Y[j + 1], job.Y[j + 2], job.Y[j + 3]) = (Sum(a0 + a1), Sum(b0 + b1), Sum(c0 + c1), Sum(d0 + d1));
-            }
+            for (long j = from; j < to; j++) job.Y[j] = OfProducts<L>(job.X, job.W + j * job.K, job.K);
         }
     }
 
-    // four rows by four columns
+    // four rows by two columns
     struct FourRows : IKernel
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public static void Run<L>(in Job job, long from, long to) where L : struct, ILanes<L>
         {
             long k = job.K, n = job.N;
-            for (long j = 4 * from; j < 4 * to; j += 4)
+            for (long j = 2 * from; j < 2 * to; j += 2)
                 for (long i = 0; i < job.Rows; i += 4)
                 {
                     float* x = job.X + i * k, end = x + k, w = job.W + j * k, y = job.Y + i * n + j;
-                    L s00 = L.Constant(0), s01 = s00, s02 = s00, s03 = s00, s10 = s00, s11 = s00, s12 = s00, s13 = s00, s20 = s00, s21 = s00, s22 = s00, s23 = s00, s30 = s00, s31 = s00, s32 = s00, s33 = s00;
+                    L s00 = L.Constant(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
                     for (; x < end; x += L.Count, w += L.Count)
                     {
-                        L w0 = L.Load(w), w1 = L.Load(w + k), w2 = L.Load(w + 2 * k), w3 = L.Load(w + 3 * k), u = L.Load(x);
-                        (s00, s01, s02, s03) = (L.FusedMultiplyAdd(u, w0, s00), L.FusedMultiplyAdd(u, w1, s01), L.FusedMultiplyAdd(u, w2, s02), L.FusedMultiplyAdd(u, w3, s03));
+                        L w0 = L.Load(w), w1 = L.Load(w + k), u = L.Load(x);
+                        s00 = L.FusedMultiplyAdd(u, w0, s00);
+                        s01 = L.FusedMultiplyAdd(u, w1, s01);
                         u = L.Load(x + k);
-                        (s10, s11, s12, s13) = (L.FusedMultiplyAdd(u, w0, s10), L.FusedMultiplyAdd(u, w1, s11), L.FusedMultiplyAdd(u, w2, s12), L.FusedMultiplyAdd(u, w3, s13));
+                        s10 = L.FusedMultiplyAdd(u, w0, s10);
+                        s11 = L.FusedMultiplyAdd(u, w1, s11);
                         u = L.Load(x + 2 * k);
-                        (s20, s21, s22, s23) = (L.FusedMultiplyAdd(u, w0, s20), L.FusedMultiplyAdd(u, w1, s21), L.FusedMultiplyAdd(u, w2, s22), L.FusedMultiplyAdd(u, w3, s23));
+                        s20 = L.FusedMultiplyAdd(u, w0, s20);
+                        s21 = L.FusedMultiplyAdd(u, w1, s21);
                         u = L.Load(x + 3 * k);
-                        (s30, s31, s32, s33) = (L.FusedMultiplyAdd(u, w0, s30), L.FusedMultiplyAdd(u, w1, s31), L.FusedMultiplyAdd(u, w2, s32), L.FusedMultiplyAdd(u, w3, s33));
+                        s30 = L.FusedMultiplyAdd(u, w0, s30);
+                        s31 = L.FusedMultiplyAdd(u, w1, s31);
                     }
-                    (y[0], y[1], y[2], y[3]) = (Sum(s00), Sum(s01), Sum(s02), Sum(s03));
-                    (y[n], y[n + 1], y[n + 2], y[n + 3]) = (Sum(s10), Sum(s11), Sum(s12), Sum(s13));
-                    (y[2 * n], y[2 * n + 1], y[2 * n + 2], y[2 * n + 3]) = (Sum(s20), Sum(s21), Sum(s22), Sum(s23));
-                    (y[3 * n], y[3 * n + 1], y[3 * n + 2], y[3 * n + 3]) = (Sum(s30), Sum(s31), Sum(s32), Sum(s33));
+                    y[0] = Sum(s00);
+                    y[1] = Sum(s01);
+                    y[n] = Sum(s10);
+                    y[n + 1] = Sum(s11);
+                    y[2 * n] = Sum(s20);
+                    y[2 * n + 1] = Sum(s21);
+                    y[3 * n] = Sum(s30);
+                    y[3 * n + 1] = Sum(s31);
                 }
         }
     }
 
     /// <summary>The product of two vectors, into y[0]: eight chains of vectors a thread.</summary>
-    public static void Dot(Tensor x, Tensor w, Tensor y) => Whole<DotPart>(x, w, y, add: true);
+    public static void Dot(Tensor x, Tensor w, Tensor y) => Whole<DotPart>(x, w, y);
 
     struct DotPart : IKernel
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public static void Run<L>(in Job job, long from, long to) where L : struct, ILanes<L>
+        public static void Run<L>(in Job job, long from, long to) where L : struct, ILanes<L> =>
+            job.Scratch[16 * (from > 0 ? 1 : 0)] = OfProducts<L>(job.X + from * Piece, job.W + from * Piece, (to - from) * Piece);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static float OfProducts<L>(float* x, float* w, long k) where L : struct, ILanes<L>
+    {
+        L c0 = L.Constant(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+        for (float* end = x + k; x < end; x += 8 * L.Count, w += 8 * L.Count)
         {
-            L c0 = L.Constant(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
-            float* x = job.X + from * Piece, end = job.X + to * Piece, w = job.W + from * Piece;
-            for (; x < end; x += 8 * L.Count, w += 8 * L.Count)
-            {
-                c0 = L.FusedMultiplyAdd(L.Load(x), L.Load(w), c0);
-                c1 = L.FusedMultiplyAdd(L.Load(x + L.Count), L.Load(w + L.Count), c1);
-                c2 = L.FusedMultiplyAdd(L.Load(x + 2 * L.Count), L.Load(w + 2 * L.Count), c2);
-                c3 = L.FusedMultiplyAdd(L.Load(x + 3 * L.Count), L.Load(w + 3 * L.Count), c3);
-                c4 = L.FusedMultiplyAdd(L.Load(x + 4 * L.Count), L.Load(w + 4 * L.Count), c4);
-                c5 = L.FusedMultiplyAdd(L.Load(x + 5 * L.Count), L.Load(w + 5 * L.Count), c5);
-                c6 = L.FusedMultiplyAdd(L.Load(x + 6 * L.Count), L.Load(w + 6 * L.Count), c6);
-                c7 = L.FusedMultiplyAdd(L.Load(x + 7 * L.Count), L.Load(w + 7 * L.Count), c7);
-            }
-            job.Scratch[16 * (from > 0 ? 1 : 0)] = Sum(((c0 + c1) + (c2 + c3)) + ((c4 + c5) + (c6 + c7)));
+            c0 = L.FusedMultiplyAdd(L.Load(x), L.Load(w), c0);
+            c1 = L.FusedMultiplyAdd(L.Load(x + L.Count), L.Load(w + L.Count), c1);
+            c2 = L.FusedMultiplyAdd(L.Load(x + 2 * L.Count), L.Load(w + 2 * L.Count), c2);
+            c3 = L.FusedMultiplyAdd(L.Load(x + 3 * L.Count), L.Load(w + 3 * L.Count), c3);
+            c4 = L.FusedMultiplyAdd(L.Load(x + 4 * L.Count), L.Load(w + 4 * L.Count), c4);
+            c5 = L.FusedMultiplyAdd(L.Load(x + 5 * L.Count), L.Load(w + 5 * L.Count), c5);
+            c6 = L.FusedMultiplyAdd(L.Load(x + 6 * L.Count), L.Load(w + 6 * L.Count), c6);
+            c7 = L.FusedMultiplyAdd(L.Load(x + 7 * L.Count), L.Load(w + 7 * L.Count), c7);
         }
+        return Sum(((c0 + c1) + (c2 + c3)) + ((c4 + c5) + (c6 + c7)));
     }
 
     // ---- sums ----
@@ -157,9 +144,9 @@ internal static unsafe class FreeKernels
     const int Piece = 128;
 
     /// <summary>The sum of all elements, into y[0].</summary>
-    public static void Total(Tensor x, Tensor y) => Whole<TotalPart>(x, x, y, add: true);
+    public static void Total(Tensor x, Tensor y) => Whole<TotalPart>(x, x, y);
 
-    static void Whole<TKernel>(Tensor x, Tensor w, Tensor y, bool add) where TKernel : IKernel
+    static void Whole<TKernel>(Tensor x, Tensor w, Tensor y) where TKernel : IKernel
     {
         float* sums = stackalloc float[32];
         new Span<float>(sums, 32).Clear();
