@@ -10,7 +10,7 @@ namespace Flambeau.Bench.Torch;
 internal static class Server
 {
     private static readonly Dictionary<string, Func<Request, JsonObject>> Cases =
-        new([.. EagerCases.All, .. PointwiseCases.All, .. GradientCases.All, .. ProductCases.All, .. TrainCases.All, .. MemoryCases.All, .. RowCases.All, .. AttentionCases.All, .. OptimizerCases.All]);
+        new([.. EagerCases.All, .. PointwiseCases.All, .. GradientCases.All, .. ProductCases.All, .. TrainCases.All, .. MemoryCases.All, .. RowCases.All, .. ReductionCases.All, .. AttentionCases.All, .. OptimizerCases.All]);
 
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

@@ -19,6 +19,9 @@ internal sealed record Case(string Name, Unit Unit)
     /// <summary>Prepares our side, and gives a function from seconds to a raw figure. Null where only the peer is measured.</summary>
     public Func<Func<double, double>>? Ours { get; init; }
 
+    /// <summary>The same by kernels that are free of the laws of docs/design/numerics.md, prepared and measured as our side, in turn with it; the fastest takes the limit's place.</summary>
+    public IReadOnlyList<Func<Func<double, double>>> Free { get; init; } = [];
+
     /// <summary>The peer's raw figure. Null where there is nothing to compare with.</summary>
     public Func<PeerQuestion, double>? Peer { get; init; }
 

@@ -4,7 +4,7 @@ using Flambeau.Bench.Suites;
 
 // dotnet run -c Release --project bench/Flambeau.Bench -- SUITE [--json] [--threads N] [--face FACE] [--filter TEXT] [--seconds S] [--rounds R] [--chart FILE]
 // dotnet run -c Release --project bench/Flambeau.Bench -- document DOCUMENT FIGURES...
-ISuite[] comparisons = [new EagerSuite(), new PointwiseSuite(), new RowsSuite(), new OptimSuite(), new GemmSuite(), new AttentionSuite(), new TokensSuite(), new TrainSuite(), new StartupSuite(), new MemorySuite(), new PeerSuite()];
+ISuite[] comparisons = [new EagerSuite(), new PointwiseSuite(), new RowsSuite(), new ReductionsSuite(), new OptimSuite(), new GemmSuite(), new AttentionSuite(), new TokensSuite(), new TrainSuite(), new StartupSuite(), new MemorySuite(), new StepsSuite(), new RuntimeSuite(), new InvarianceSuite(), new PeerSuite()];
 
 // Suites that compare with something other than PyTorch.
 var others = new Dictionary<string, Func<bool, int>> { ["ulp"] = UlpSuite.Run };

@@ -11,6 +11,9 @@ internal sealed record Unit(string Name, double Scale, bool IsRate)
     public static readonly Unit Milliseconds = new("ms", 1e-6, IsRate: false);
     public static readonly Unit Megabytes = new("MB", 1e-6, IsRate: false);
 
+    /// <summary>A number without a dimension; less is better.</summary>
+    public static readonly Unit Times = new("times", 1, IsRate: false);
+
     /// <summary>Work in operations.</summary>
     public static readonly Unit GigaflopsPerSecond = new("GFLOP/s", 1, IsRate: true);
 
@@ -21,7 +24,7 @@ internal sealed record Unit(string Name, double Scale, bool IsRate)
     public static readonly Unit StepsPerSecond = new("steps/s", 1e9, IsRate: true);
 
     public static Unit Named(string name) =>
-        ((Unit[])[Nanoseconds, Microseconds, Milliseconds, Megabytes, GigaflopsPerSecond, GigabytesPerSecond, TokensPerSecond, StepsPerSecond]).Single(unit => unit.Name == name);
+        ((Unit[])[Nanoseconds, Microseconds, Milliseconds, Megabytes, GigaflopsPerSecond, GigabytesPerSecond, TokensPerSecond, StepsPerSecond, Times]).Single(unit => unit.Name == name);
 
     public double Of(double raw, double work) => IsRate ? work * Scale / raw : raw * Scale;
 

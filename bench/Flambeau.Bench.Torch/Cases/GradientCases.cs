@@ -33,7 +33,7 @@ internal static class GradientCases
 
     private static JsonObject Mlp(Request r, Action<Models.Mlp, optim.Optimizer> step)
     {
-        var mlp = new Models.Mlp([64, 128, 64, 10], r.Integer("batch", 64), r.DType);
+        var mlp = new Models.Mlp(r.Sizes("widths", 64, 128, 64, 10), r.Integer("batch", 64), r.DType);
         using var adam = optim.Adam(mlp.Parameters, lr: 1e-3);
         return r.Time(() => step(mlp, adam));
     }

@@ -41,7 +41,7 @@ internal sealed class ThreadLog
         if (t_log is { } known && known.TryGetTarget(out var log) && ReferenceEquals(log._profile, profile)) return log;
         log = new(profile, System.Threading.Thread.CurrentThread);
         t_log = new(log);
-        profile.Add(log);
+        if (!NN.WarmUp.IsHere) profile.Add(log);
         return log;
     }
 

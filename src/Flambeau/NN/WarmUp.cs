@@ -16,15 +16,19 @@ internal static class WarmUp
 
     static int s_begun;
 
-    /// <summary>Begins, the first time that it is wanted and pays: there is a core to spare, code is generated and no profile would show what its user does not know.</summary>
+    /// <summary>True on the thread of such a step: no profile shows it.</summary>
+    [field: ThreadStatic] public static bool IsHere { get; private set; }
+
+    /// <summary>Begins, the first time that it is wanted and pays: there is a core to spare, code is generated and no profile is open, whose times it would disturb.</summary>
     public static void Begin()
     {
         if (Volatile.Read(ref s_begun) != 0 || !Settings.WarmUp || Team.Threads == 1 || !Settings.CodeGeneration || !Settings.Fusion || Recording.Open is not null) return;
         if (Interlocked.Exchange(ref s_begun, 1) == 0) new Thread(Run) { IsBackground = true, Name = "Flambeau warm-up" }.Start();
     }
 
-    static void Run()
+    internal static void Run()
     {
+        IsHere = true;
         Team.StayAlone();
         try { Step(); }
         catch (Exception) { } // who meets it in a step of his own is told

@@ -9,8 +9,8 @@ namespace Flambeau.Runtime;
 internal sealed unsafe class Scratch
 {
     /// <summary>How many buffers a thread may hold at once.</summary>
-    public const int Slots = 10;
-    /// <summary>The slot of elementwise tiles; products use the first ones and the last.</summary>
+    public const int Slots = 11;
+    /// <summary>The slot of elementwise tiles; products use the first ones and the last three.</summary>
     public const int Elementwise = 7;
     /// <summary>The slot of an expression's intermediate tiles, read inside an elementwise loop.</summary>
     public const int Expression = 6;

@@ -234,13 +234,4 @@ public class FuseTests
         Assert.Contains("FuseTests.cs:", message);
         Assert.Contains("x.Exp() + y", message);
     }
-
-    [Fact]
-    public void A_profile_names_the_line_of_the_call()
-    {
-        var x = X(18, 5, 12);
-        using var profile = Flambeau.Diagnostics.Profile.Start(new() { Lines = true });
-        FusedMethods.Standardize(x);
-        Assert.Contains(profile.Events, e => e.Name == "Standardize" && e.Line?.StartsWith("FuseTests.cs:", StringComparison.Ordinal) == true);
-    }
 }

@@ -399,4 +399,25 @@ public class ProfileTests
         x.MatMul(w).Softmax(-1).Square().Sum().Backward();
         Assert.Equal(plain, w.Grad!.ToArray<float>());
     }
+
+    [Fact]
+    public void A_fused_method_has_the_line_of_its_call()
+    {
+        var x = Random(18, 5, 12);
+        using var profile = Profile.Start(new() { Lines = true });
+        Compile.FusedMethods.Standardize(x);
+        Assert.Contains(profile.Events, e => e.Name == "Standardize" && e.Line?.StartsWith("ProfileTests.cs:", StringComparison.Ordinal) == true);
+    }
+
+    [Fact]
+    public void A_warm_up_that_is_under_way_is_not_in_a_profile()
+    {
+        using var profile = Profile.Start();
+        var thread = new Thread(WarmUp.Run);
+        thread.Start();
+        thread.Join();
+        profile.Stop();
+        Assert.Empty(profile.Events);
+        Assert.Empty(profile.Operators);
+    }
 }

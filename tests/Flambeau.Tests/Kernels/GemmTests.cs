@@ -198,6 +198,14 @@ public unsafe class GemmTests
                     CheckSingle(random, m, n, k, Layout.Rows, Layout.PaddedRows, Layout.PaddedRows, $"seed {seed} float32");
                     CheckDouble(random, m, n, k, Layout.Columns, Layout.Rows, Layout.Columns, $"seed {seed} float64");
                 }
+                // so long that the team shares k; the largest result in several rounds
+                foreach (var (m, n) in new[] { (64, 64), (128, 128), (9, 33), (100, 72) })
+                {
+                    int k = random.Next(9000, 12_000);
+                    CheckSingle(random, m, n, k, Layout.Columns, Layout.Rows, Layout.PaddedRows, $"seed {seed} float32, {threads} threads");
+                    CheckSingle(random, m, n, k, Layout.Rows, Layout.Columns, Layout.Columns, $"seed {seed} float32, {threads} threads");
+                    CheckDouble(random, m, n, k, Layout.Columns, Layout.Rows, Layout.Rows, $"seed {seed} float64, {threads} threads");
+                }
             });
     }
 
@@ -206,12 +214,14 @@ public unsafe class GemmTests
     {
         int seed = Random.Shared.Next();
         var random = new Random(seed);
-        foreach (int k in new[] { 1, 2, 511, 512, 513, 2047, 2048, 2049, 5000, 8192 })
-            foreach (Layout layout in new[] { Layout.Rows, Layout.PaddedColumns, Layout.Loose })
-            {
-                CheckSingle(random, 1, 1, k, layout, layout, Layout.Rows, $"seed {seed} float32");
-                CheckDouble(random, 1, 1, k, layout, layout, Layout.Rows, $"seed {seed} float64");
-            }
+        foreach (int threads in new[] { 1, 2 })
+            foreach (int k in new[] { 1, 2, 511, 512, 513, 1024, 1535, 1536, 1537, 2047, 2048, 2049, 5000, 8192, 300_001 })
+                foreach (Layout layout in new[] { Layout.Rows, Layout.PaddedColumns, Layout.Loose })
+                    At(threads, Gemm.Width, () =>
+                    {
+                        CheckSingle(random, 1, 1, k, layout, layout, Layout.Rows, $"seed {seed} float32, {threads} threads");
+                        CheckDouble(random, 1, 1, k, layout, layout, Layout.Rows, $"seed {seed} float64, {threads} threads");
+                    });
     }
 
     [Theory]

@@ -118,6 +118,26 @@ public unsafe class NarrowGemmTests
         }
     });
 
+    // a weight's gradient: so long that the team shares k, in float16 in two rounds
+    [Theory]
+    [InlineData(true, 512), InlineData(false, 256), InlineData(false, 128)]
+    public void Long_products_of_small_results_equal_the_law_bit_for_bit(bool machineCode, int width)
+    {
+        foreach (int threads in new[] { 1, 2 })
+            With(machineCode, threads, width, () =>
+            {
+                int seed = Random.Shared.Next();
+                var random = new Random(seed);
+                foreach (var (m, n) in new[] { (64, 64), (96, 48), (100, 72), (17, 33) })
+                {
+                    int k = random.Next(14_000, 16_000);
+                    CheckBFloat16(random, m, n, k, Layout.Columns, Layout.Rows, Layout.PaddedRows, $"seed {seed} bfloat16, {threads} threads");
+                    CheckBFloat16(random, m, n, k, Layout.Rows, Layout.Columns, Layout.Columns, $"seed {seed} bfloat16, {threads} threads");
+                    CheckHalf(random, m, n, k, Layout.Columns, Layout.Rows, Layout.Rows, $"seed {seed} float16, {threads} threads");
+                }
+            });
+    }
+
     [Fact]
     public void Few_rows_and_few_columns_equal_the_law_bit_for_bit()
     {

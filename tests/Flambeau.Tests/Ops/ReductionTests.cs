@@ -111,6 +111,18 @@ public class ReductionTests
                 foreach (int threads in (int[])[1, 3])
                     At(width, threads, () => Assert.Equal(expected, Tensor.FromArray(x, new long[] { count, inner }).Sum(0).ToArray<T>()));
         }
+
+        // in float32, whatever memory holds, and rounded once
+        foreach (var type in (DType[])[DType.BFloat16, DType.Float16])
+        {
+            var half = Tensor.FromArray(Draw<float>(count * inner), new long[] { count, inner }).To(type);
+            float[] wide = half.ToArray<float>(), expected = [.. Enumerable.Range(0, inner).Select(c => ColumnSum<float>(wide, count, inner, c))];
+            if (type == DType.BFloat16) expected = [.. expected.Select(v => (float)(BFloat16)v)];
+            else expected = [.. expected.Select(v => (float)(Half)v)];
+            foreach (int width in s_widths)
+                foreach (int threads in (int[])[1, 3])
+                    At(width, threads, () => Assert.Equal(expected, half.Sum(0).ToArray<float>()));
+        }
     }
 
     [Fact]

@@ -1,11 +1,13 @@
 using Flambeau.Diagnostics;
 using Flambeau.NN;
 using Flambeau.Optim;
+using Flambeau.Tests.Diagnostics;
 using Flambeau.Tests.Table;
 
 namespace Flambeau.Tests.Optim;
 
 /// <summary>Losses are scaled, steps with infinite gradients are left out.</summary>
+[Collection(nameof(ProfileTests))] // only one profile may be open, and it records all threads
 public class GradScalerTests
 {
     static Tensor Normal(long size, int seed) => Tensor.RandN([size], generator: new Generator((ulong)seed));

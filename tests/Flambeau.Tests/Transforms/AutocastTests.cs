@@ -3,11 +3,13 @@ using Flambeau.Models.Language;
 using Flambeau.NN;
 using Flambeau.Ops;
 using Flambeau.Optim;
+using Flambeau.Tests.Diagnostics;
 using Flambeau.Tests.Table;
 
 namespace Flambeau.Tests.Transforms;
 
 /// <summary>A scope of mixed precision is the casts that somebody would write by hand, and nothing else.</summary>
+[Collection(nameof(ProfileTests))] // only one profile may be open, and it records all threads
 public class AutocastTests
 {
     static Tensor Normal(params long[] shape) => Tensor.RandN(shape, generator: new Generator((ulong)(shape.Sum() + 5)));
@@ -223,7 +225,7 @@ public class AutocastTests
         using var profile = Profile.Start();
         run();
         profile.Stop();
-        return profile.Events.Count(e => e.Name == "To" && e.Kind == ProfileKind.Operator);
+        return profile.Events.Count(e => e.Name == "To" && e.Kind == ProfileKind.Operator && e.Thread == Environment.CurrentManagedThreadId);
     }
 
     [Fact]

@@ -26,6 +26,14 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
 
     public static void Multiply(in Product<S> x)
     {
+        if (Deep<M, S, T, V>.Suits(x))
+        {
+            var whole = x;
+            whole.Then = null;
+            Deep<M, S, T, V>.Multiply(whole);
+            x.Complete();
+            return;
+        }
         // what follows takes whole rows
         var grid = Grid.For(x.M, x.N, Elements(x.K), M.Rows, x.Then is null ? Width : (int)Math.Min(x.N, int.MaxValue));
         if (grid.Parts == 1)
@@ -53,7 +61,7 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
     static long Elements(long k) => (k + M.Pairing - 1) / M.Pairing;
 
     /// <summary>One part on one thread.</summary>
-    static void Part(in Product<S> x)
+    public static void Part(in Product<S> x)
     {
         if (typeof(S) == typeof(T) && Small<M, T, V>.Suits(x.As<T>()))
         {
@@ -95,6 +103,29 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
                 if (completes && p + k == x.K) x.Part(i, i + m, 0, x.N).Complete();
             }
         }
+    }
+
+    // ---- sums that another adds up ----
+
+    /// <summary>Elements of the sums of one block of k, tile by tile.</summary>
+    public static long SumsOf(in Product<S> x) => (x.M + M.Rows - 1) / M.Rows * ((x.N + Width - 1) / Width) * M.Rows * Width;
+
+    /// <summary>The sums of one block of k, which are not rounded.</summary>
+    public static void Sums(in Product<S> x, T* sums)
+    {
+        nint k = (nint)Elements(x.K), tile = M.Rows * Width, tiles = (nint)((x.M + M.Rows - 1) / M.Rows), panels = (nint)((x.N + Width - 1) / Width);
+        T* a = (T*)Scratch.Rent(Slot.A, tiles * M.Rows * k * sizeof(T)), b = (T*)Scratch.Rent(Slot.B, panels * Width * k * sizeof(T));
+        Packing.Pack<M, S, T, V>(x.B, x.BCol, x.BRow, x.N, x.K, b, Width);
+        Packing.PackRows<M, S, T, V>(x.A, x.ARow, x.ACol, x.M, x.K, a);
+        NarrowTiles(x, k, a, b, null, sums, tile, tiles * tile, Into.Store, false);
+    }
+
+    /// <summary>Rounds complete sums into C.</summary>
+    public static void Round(in Product<S> x, T* sums)
+    {
+        for (long j = 0; j < x.N; j += Width)
+            for (long i = 0; i < x.M; i += M.Rows, sums += M.Rows * Width)
+                Narrow<S, T>.Put(sums, Width, (int)Math.Min(M.Rows, x.M - i), (int)Math.Min(Width, x.N - j), x.At(i, j), (nint)x.CRow, null);
     }
 
     /// <summary>What the sums of each column are too large by: a row of A of nothing but 128s, times B.</summary>

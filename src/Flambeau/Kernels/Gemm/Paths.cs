@@ -87,5 +87,5 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
 /// <summary>The scratch buffers of matrix products.</summary>
 internal static class Slot
 {
-    public const int A = 0, B = 1, Tile = 2, Widened = 8, Scattered = 9;
+    public const int A = 0, B = 1, Tile = 2, Widened = 8, Blocks = 9, Scattered = 10;
 }

@@ -151,7 +151,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
 {
     /// <summary>How many elements of a row are combined before the chunks are joined.</summary>
     public const int RowChunk = (int)ReductionOp.RowChunk;
-    const int ChainBytes = ReductionOp.ChainBytes, Strip = 1024;
+    const int ChainBytes = ReductionOp.ChainBytes, Strip = 1024, RowsAtOnce = 8, NearBytes = 16 << 10;
 
     public static Tensor Run(Tensor x, int[] dims, Shape shape, DType type)
     {
@@ -215,7 +215,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
     }
 
     /// <summary>acc ← acc ∘ x, or the identity.</summary>
-    public static void Column(DType compute, byte* acc, byte* x, long n, bool start) => ColumnFunction(compute)(acc, x, n, start);
+    public static void Column(DType compute, byte* acc, byte* x, long n, bool start) => ColumnFunction(compute, compute)(acc, start ? null : x, 0, start ? 0 : 1, n);
 
     static void Rows(Tensor x, long rows, long length, DType compute, Tensor y)
     {
@@ -227,7 +227,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             var job = new RowJob
             {
                 X = px + x.Offset * x.DType.Size, Type = x.DType, Compute = compute, Length = length, Chunks = chunks, Rows = rows,
-                Group = Math.Max(1, 16384 / Math.Max(1, length)), Row = RowFunction(compute),
+                Group = Math.Max(Math.Max(1, 16384 / Math.Max(1, length)), rows * chunks / (8L * Team.Share)), Row = RowFunction(compute),
             };
             // chunk results in the compute type; one of them a row is the row's result
             bool direct = chunks == 1 && y.DType == compute;
@@ -235,9 +235,10 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             fixed (byte* pr = (results ?? y).Store!)
             {
                 job.Results = pr;
-                int parts = checked((int)(chunks == 1 ? (rows + job.Group - 1) / job.Group : rows * chunks));
+                int parts = checked((int)((rows * chunks + job.Group - 1) / job.Group));
                 if (!Team.Pays(rows * length)) for (int i = 0; i < parts; i++) job.Run(i);
                 else Team.Run(parts, ref job);
+                GC.KeepAlive(x);
                 if (direct) return;
                 for (long r = 0; r < rows; r++) JoinPairwise(pr + r * chunks * compute.Size, chunks, 1, 1, compute);
                 for (long r = 0; r < rows && chunks > 1; r++) Unsafe.CopyBlockUnaligned(pr + r * compute.Size, pr + r * chunks * compute.Size, (uint)compute.Size);
@@ -245,7 +246,6 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             }
             results!.Discard();
         }
-        GC.KeepAlive(x);
         GC.KeepAlive(y);
     }
 
@@ -258,8 +258,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
 
         public readonly void Run(int part)
         {
-            if (Chunks > 1) { One(part / Chunks, part % Chunks); return; }
-            for (long r = part * Group; r < Math.Min(Rows, (part + 1) * Group); r++) One(r, 0);
+            for (long i = part * Group; i < Math.Min(Rows * Chunks, (part + 1) * Group); i++) One(i / Chunks, i % Chunks);
         }
 
         readonly void One(long row, long chunk)
@@ -295,18 +294,19 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
     static void Row<L, T>(byte* x, long n, byte* result) where L : struct, ILanes<L> where T : unmanaged
     {
         int bytes = L.Count * sizeof(T), vectors = ChainBytes / bytes; // 4, 8 or 16: a constant here
+        byte* last = x + n * sizeof(T) / ChainBytes * ChainBytes, pad = stackalloc byte[ChainBytes];
+        long left = n * sizeof(T) % ChainBytes;
+        // what does not fill all chains is copied before there are chains: a call would store them at every step of the loop
+        if (left > 0) Pad<L, T>(last, left, pad);
         L c0 = TOp.Identity<L>(), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, c8 = c0, c9 = c0, c10 = c0, c11 = c0, c12 = c0, c13 = c0, c14 = c0, c15 = c0;
-        byte* end = x + n * sizeof(T), pad = stackalloc byte[ChainBytes];
-        bool tail = false;
-        while (x < end)
+        while (true)
         {
-            if (end - x < ChainBytes)
+            if (x == last)
             {
-                // the last chains get the identity
-                for (int i = 0; i < ChainBytes; i += bytes) L.Store(TOp.Identity<L>(), pad + i);
-                Unsafe.CopyBlockUnaligned(pad, x, (uint)(end - x));
+                if (left == 0) break;
                 x = pad;
-                tail = true;
+                last = pad + ChainBytes;
+                left = 0;
             }
             c0 = TOp.Combine(c0, L.Load(x));
             c1 = TOp.Combine(c1, L.Load(x + bytes));
@@ -330,36 +330,40 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
                 c14 = TOp.Combine(c14, L.Load(x + 14 * bytes));
                 c15 = TOp.Combine(c15, L.Load(x + 15 * bytes));
             }
-            if (tail) break;
             x += ChainBytes;
         }
-        L.Store(c0, pad); L.Store(c1, pad + bytes); L.Store(c2, pad + 2 * bytes); L.Store(c3, pad + 3 * bytes);
-        if (vectors > 4) { L.Store(c4, pad + 4 * bytes); L.Store(c5, pad + 5 * bytes); L.Store(c6, pad + 6 * bytes); L.Store(c7, pad + 7 * bytes); }
+        // by halving: chain i with chain i + C/2, then i + C/4, …; whole vectors first
         if (vectors > 8)
         {
-            L.Store(c8, pad + 8 * bytes); L.Store(c9, pad + 9 * bytes); L.Store(c10, pad + 10 * bytes); L.Store(c11, pad + 11 * bytes);
-            L.Store(c12, pad + 12 * bytes); L.Store(c13, pad + 13 * bytes); L.Store(c14, pad + 14 * bytes); L.Store(c15, pad + 15 * bytes);
+            (c0, c1, c2, c3) = (TOp.Combine(c0, c8), TOp.Combine(c1, c9), TOp.Combine(c2, c10), TOp.Combine(c3, c11));
+            (c4, c5, c6, c7) = (TOp.Combine(c4, c12), TOp.Combine(c5, c13), TOp.Combine(c6, c14), TOp.Combine(c7, c15));
         }
-        JoinChains<L, T>(pad, result);
+        if (vectors > 4) (c0, c1, c2, c3) = (TOp.Combine(c0, c4), TOp.Combine(c1, c5), TOp.Combine(c2, c6), TOp.Combine(c3, c7));
+        L.Store(TOp.Combine(TOp.Combine(c0, c2), TOp.Combine(c1, c3)), pad);
+        JoinLanes<T>(pad, bytes, result);
     }
 
-    // by halving: chain i with chain i + C/2, then i + C/4, …
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void JoinChains<L, T>(byte* chains, byte* result) where L : struct, ILanes<L> where T : unmanaged
+    // the last elements of a row; the other chains get the identity
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void Pad<L, T>(byte* x, long n, byte* pad) where L : struct, ILanes<L> where T : unmanaged
     {
-        int half = ChainBytes / 2, bytes = L.Count * sizeof(T);
-        for (; half >= bytes; half /= 2)
-            for (int i = 0; i < half; i += bytes) L.Store(TOp.Combine(L.Load(chains + i), L.Load(chains + half + i)), chains + i);
-        for (; half >= 16; half /= 2)
-            for (int i = 0; i < half; i += 16) Lanes128<T>.Store(TOp.Combine(Lanes128<T>.Load(chains + i), Lanes128<T>.Load(chains + half + i)), chains + i);
-        T* x = (T*)chains;
-        for (half /= sizeof(T); half > 0; half /= 2)
-            for (int i = 0; i < half; i++) JoinOne<T>(x + i, x + i + half);
-        *(T*)result = *x;
+        for (int i = 0; i < ChainBytes; i += L.Count * sizeof(T)) L.Store(TOp.Identity<L>(), pad + i);
+        Unsafe.CopyBlockUnaligned(pad, x, (uint)n);
     }
 
+    // a vector's lanes, by halving
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void JoinOne<T>(T* x, T* y) where T : unmanaged => Lane<T>.Store(TOp.Combine(Lane<T>.Load(x), Lane<T>.Load(y)), x);
+    static void JoinLanes<T>(byte* x, int bytes, byte* result) where T : unmanaged
+    {
+        var sum = Lanes128<T>.Load(x);
+        if (bytes == 32) sum = TOp.Combine(sum, Lanes128<T>.Load(x + 16));
+        if (bytes == 64) sum = TOp.Combine(TOp.Combine(sum, Lanes128<T>.Load(x + 32)), TOp.Combine(Lanes128<T>.Load(x + 16), Lanes128<T>.Load(x + 48)));
+        Lanes128<T>.Store(sum, x);
+        var lanes = (T*)x;
+        Lane<T> first = Lane<T>.Load(lanes), second = Lane<T>.Load(lanes + 1);
+        if (sizeof(T) == 4) (first, second) = (TOp.Combine(first, Lane<T>.Load(lanes + 2)), TOp.Combine(second, Lane<T>.Load(lanes + 3)));
+        Lane<T>.Store(TOp.Combine(first, second), result);
+    }
 
     // ---- columns: [outer, count, inner] → [outer, inner] ----
 
@@ -373,7 +377,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             var job = new ColumnJob
             {
                 X = px + x.Offset * x.DType.Size, Type = x.DType, Compute = compute, Count = count, Inner = inner, Blocks = blocks,
-                Strips = (inner + Strip - 1) / Strip, Add = ColumnFunction(compute),
+                Strips = (inner + Strip - 1) / Strip, Add = ColumnFunction(x.DType, compute),
             };
             bool direct = blocks == 1 && y.DType == compute;
             var results = direct ? null : Tensor.Empty(Shape.Of([outer * blocks * inner]), compute);
@@ -383,6 +387,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
                 int parts = checked((int)(outer * blocks * job.Strips));
                 if (!Team.Pays(outer * count * inner)) for (int i = 0; i < parts; i++) job.Run(i);
                 else Team.Run(parts, ref job);
+                GC.KeepAlive(x);
                 if (direct) return;
                 int size = compute.Size;
                 for (long o = 0; o < outer; o++)
@@ -394,7 +399,6 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             }
             results!.Discard();
         }
-        GC.KeepAlive(x);
         GC.KeepAlive(y);
     }
 
@@ -403,7 +407,7 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
         public byte* X, Results;
         public DType Type, Compute;
         public long Count, Inner, Blocks, Strips;
-        public delegate*<byte*, byte*, long, bool, void> Add;
+        public delegate*<byte*, byte*, long, long, long, void> Add;
 
         public readonly void Run(int part)
         {
@@ -411,54 +415,105 @@ internal static unsafe class ReduceLoop<TOp> where TOp : struct, IReduction
             long first = strip * Strip, n = Math.Min(Strip, Inner - first);
             long from = Count * block / Blocks, to = Count * (block + 1) / Blocks;
             byte* result = Results + ((outer * Blocks + block) * Inner + first) * Compute.Size;
-            byte* converted = Type == Compute ? null : (byte*)Scratch.Rent(Scratch.Reduction, Strip * 8);
-            Add(result, result, n, true);
-            for (long row = from; row < to; row++)
+            byte* source = X + ((outer * Count + from) * Inner + first) * Type.Size;
+            Add(result, null, 0, 0, n);
+            if (IsRead(Type, Compute)) Add(result, source, Inner * Type.Size, to - from, n);
+            else Convert(result, source, to - from, n);
+        }
+
+        // as many rows at once as Strip elements have room for
+        readonly void Convert(byte* result, byte* source, long rows, long n)
+        {
+            byte* converted = (byte*)Scratch.Rent(Scratch.Reduction, Strip * RowsAtOnce * 8);
+            long most = n == Inner ? Strip * RowsAtOnce / n : RowsAtOnce;
+            for (long row = 0; row < rows; row += most)
             {
-                byte* source = X + ((outer * Count + row) * Inner + first) * Type.Size;
-                if (converted != null) { Conversion.Run(Type, source, Compute, converted, n); source = converted; }
-                Add(result, source, n, false);
+                long count = Math.Min(most, rows - row);
+                byte* at = source + row * Inner * Type.Size;
+                if (n == Inner) Conversion.Run(Type, at, Compute, converted, count * n);
+                else for (long r = 0; r < count; r++) Conversion.Run(Type, at + r * Inner * Type.Size, Compute, converted + r * n * Compute.Size, n);
+                Add(result, converted, n * Compute.Size, count, n);
             }
         }
     }
 
-    static delegate*<byte*, byte*, long, bool, void> ColumnFunction(DType compute) => compute switch
+    // bfloat16 becomes float32 on the way into registers
+    static bool IsRead(DType type, DType compute) => type == compute || (type == DType.BFloat16 && compute == DType.Float32);
+
+    static delegate*<byte*, byte*, long, long, long, void> ColumnFunction(DType type, DType compute) => compute switch
     {
-        DType.Float32 => ColumnFunction<float>(),
-        DType.Float64 => ColumnFunction<double>(),
-        DType.Int32 => ColumnFunction<int>(),
-        _ => ColumnFunction<long>(),
+        DType.Float32 when type == DType.BFloat16 => ColumnFunction<float, BFloat16>(),
+        DType.Float32 => ColumnFunction<float, float>(),
+        DType.Float64 => ColumnFunction<double, double>(),
+        DType.Int32 => ColumnFunction<int, int>(),
+        _ => ColumnFunction<long, long>(),
     };
 
-    static delegate*<byte*, byte*, long, bool, void> ColumnFunction<T>() where T : unmanaged => Kernel.Width switch { 512 => ColumnFunction512<T>(), 256 => ColumnFunction256<T>(), _ => ColumnFunction128<T>() };
-    static delegate*<byte*, byte*, long, bool, void> ColumnFunction512<T>() where T : unmanaged => ColumnFunction<Lanes512<T>, T>();
-    static delegate*<byte*, byte*, long, bool, void> ColumnFunction256<T>() where T : unmanaged => ColumnFunction<Lanes256<T>, T>();
-    static delegate*<byte*, byte*, long, bool, void> ColumnFunction128<T>() where T : unmanaged => ColumnFunction<Lanes128<T>, T>();
-    static delegate*<byte*, byte*, long, bool, void> ColumnFunction<L, T>() where L : struct, ILanes<L> where T : unmanaged => &Add<L, T>;
+    static delegate*<byte*, byte*, long, long, long, void> ColumnFunction<T, M>() where T : unmanaged where M : unmanaged =>
+        Kernel.Width switch { 512 => ColumnFunction512<T, M>(), 256 => ColumnFunction256<T, M>(), _ => ColumnFunction128<T, M>() };
+    static delegate*<byte*, byte*, long, long, long, void> ColumnFunction512<T, M>() where T : unmanaged where M : unmanaged => &Add<Lanes512<T>, T, M>;
+    static delegate*<byte*, byte*, long, long, long, void> ColumnFunction256<T, M>() where T : unmanaged where M : unmanaged => &Add<Lanes256<T>, T, M>;
+    static delegate*<byte*, byte*, long, long, long, void> ColumnFunction128<T, M>() where T : unmanaged where M : unmanaged => &Add<Lanes128<T>, T, M>;
 
-    // acc ← acc ∘ x for n elements; or (start) acc ← identity
+    // acc ← acc ∘ row for so many rows of n elements, a step of bytes apart, in order; without rows (x is null) acc ← identity. Elements are M in memory
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Add<L, T>(byte* acc, byte* x, long n, bool start) where L : struct, ILanes<L> where T : unmanaged
+    static void Add<L, T, M>(byte* acc, byte* x, long step, long rows, long n) where L : struct, ILanes<L> where T : unmanaged where M : unmanaged
     {
-        int bytes = L.Count * sizeof(T);
-        long i = 0;
-        if (start)
+        var sums = (T*)acc;
+        long vectors = n / L.Count * L.Count;
+        if (x == null)
         {
-            for (; i + L.Count <= n; i += L.Count, acc += bytes) L.Store(TOp.Identity<L>(), acc);
-            for (; i < n; i++, acc += sizeof(T)) Lane<T>.Store(TOp.Identity<Lane<T>>(), acc);
-            return;
+            for (long i = 0; i < vectors; i += L.Count) L.Store(TOp.Identity<L>(), sums + i);
+            for (long i = vectors; i < n; i++) Lane<T>.Store(TOp.Identity<Lane<T>>(), sums + i);
         }
-        for (; i + L.Count <= n; i += L.Count, acc += bytes, x += bytes) L.Store(TOp.Combine(L.Load(acc), L.Load(x)), acc);
-        for (; i < n; i++, acc += sizeof(T), x += sizeof(T)) Lane<T>.Store(TOp.Combine(Lane<T>.Load(acc), Lane<T>.Load(x)), acc);
+        // so many rows as first-level cache holds, four vectors' sums in registers through all of them
+        for (long count; rows > 0; rows -= count, x += count * step)
+        {
+            count = Math.Min(rows, Math.Max(RowsAtOnce, NearBytes / Math.Max(1, n * sizeof(M))));
+            long i = 0;
+            for (; i + 4 * L.Count <= n; i += 4 * L.Count) Four<L, T, M>(sums + i, (byte*)((M*)x + i), step, count);
+            for (; i < vectors; i += L.Count) One<L, T, M>(sums + i, (byte*)((M*)x + i), step, count);
+            for (; i < n; i++) One<Lane<T>, T, M>(sums + i, (byte*)((M*)x + i), step, count);
+        }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Four<L, T, M>(T* sums, byte* x, long step, long rows) where L : struct, ILanes<L> where T : unmanaged where M : unmanaged
+    {
+        int next = L.Count * sizeof(M);
+        L c0 = L.Load(sums), c1 = L.Load(sums + L.Count), c2 = L.Load(sums + 2 * L.Count), c3 = L.Load(sums + 3 * L.Count);
+        for (; rows > 0; rows--, x += step)
+        {
+            c0 = TOp.Combine(c0, Read<L, M>(x));
+            c1 = TOp.Combine(c1, Read<L, M>(x + next));
+            c2 = TOp.Combine(c2, Read<L, M>(x + 2 * next));
+            c3 = TOp.Combine(c3, Read<L, M>(x + 3 * next));
+        }
+        L.Store(c0, sums);
+        L.Store(c1, sums + L.Count);
+        L.Store(c2, sums + 2 * L.Count);
+        L.Store(c3, sums + 3 * L.Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void One<L, T, M>(T* sums, byte* x, long step, long rows) where L : struct, ILanes<L> where T : unmanaged where M : unmanaged
+    {
+        var c = L.Load(sums);
+        for (; rows > 0; rows--, x += step) c = TOp.Combine(c, Read<L, M>(x));
+        L.Store(c, sums);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static L Read<L, M>(byte* x) where L : struct, ILanes<L> where M : unmanaged =>
+        typeof(M) != typeof(BFloat16) ? L.Load(x) : L.Count == 1 ? L.FromBits((long)*(ushort*)x << 16) : BFloat16Lanes.Load<L>((ushort*)x);
 
     // neighbours, then neighbours of those: (0∘1)∘(2∘3) …; the result is left in the first place
     public static void JoinPairwise(byte* x, long count, long stride, long n, DType compute)
     {
         if (count <= 1) return;
-        var add = ColumnFunction(compute);
+        var add = ColumnFunction(compute, compute);
         for (long step = 1; step < count; step *= 2)
             for (long i = 0; i + step < count; i += 2 * step)
-                add(x + i * stride * compute.Size, x + (i + step) * stride * compute.Size, n, false);
+                add(x + i * stride * compute.Size, x + (i + step) * stride * compute.Size, 0, 1, n);
     }
 }
