@@ -120,22 +120,39 @@ public unsafe class X64CodeTests
         SweepInFreeRegisters<DotFours>(forWindows, Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32);
     }
 
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void Rows_of_bytes_need_no_register_that_a_caller_wants_back(bool forWindows)
+    {
+        for (int rows = 1; rows <= ByteRowsCode.MostRows; rows++)
+            foreach (bool shifted in new[] { false, true })
+            {
+                var code = new X64Code();
+                ByteRowsCode.Write(code, rows, shifted, forWindows);
+                InFreeRegisters(Decode(code.ToArray()), forWindows, Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32, 4 * (rows + (shifted ? 1 : 0)), 4);
+            }
+    }
+
     static void SweepInFreeRegisters<I>(bool forWindows, Code dot) where I : struct, IDotInstruction
     {
         for (int elements = 1; elements <= SweepCode<I>.Most; elements++)
         {
             var code = new X64Code();
             SweepCode<I>.Write(code, elements, forWindows);
-            var all = Decode(code.ToArray());
-            Assert.DoesNotContain(all, x => x.IsInvalid);
-            Assert.Equal(4 * elements, all.Count(x => x.Code == dot));
-            Assert.Equal(4 * elements, all.Count(x => x.Code == Code.Prefetcht1_m8));
-            Assert.Equal(Code.Retnq, all[^1].Code);
-            var registers = all.SelectMany(x => Enumerable.Range(0, x.OpCount).Select(i => (x, i))).Where(o => o.x.GetOpKind(o.i) == OpKind.Register).Select(o => o.x.GetOpRegister(o.i)).ToHashSet();
-            Assert.All(registers.Where(r => r.IsGPR()), r => Assert.Contains(r, s_free.Append(Register.RDI)));
-            Assert.Equal(!forWindows, registers.Contains(Register.RDI));
-            Assert.All(registers.Where(r => r.IsZMM()), r => Assert.True(r - Register.ZMM0 is <= 5 or >= 16, $"{r}"));
+            InFreeRegisters(Decode(code.ToArray()), forWindows, dot, 4 * elements, 4 * elements);
         }
+    }
+
+    static void InFreeRegisters(List<Instruction> all, bool forWindows, Code dot, int dots, int lines)
+    {
+        Assert.DoesNotContain(all, x => x.IsInvalid);
+        Assert.Equal(dots, all.Count(x => x.Code == dot));
+        Assert.Equal(lines, all.Count(x => x.Code == Code.Prefetcht1_m8));
+        Assert.Equal(Code.Retnq, all[^1].Code);
+        var registers = all.SelectMany(x => Enumerable.Range(0, x.OpCount).Select(i => (x, i))).Where(o => o.x.GetOpKind(o.i) == OpKind.Register).Select(o => o.x.GetOpRegister(o.i)).ToHashSet();
+        Assert.All(registers.Where(r => r.IsGPR()), r => Assert.Contains(r, s_free.Append(Register.RDI)));
+        Assert.Equal(!forWindows, registers.Contains(Register.RDI));
+        Assert.All(registers.Where(r => r.IsZMM()), r => Assert.True(r - Register.ZMM0 is <= 5 or >= 16, $"{r}"));
     }
 
     static void KeepToTheConvention<I>(bool forWindows, Code dot) where I : struct, IDotInstruction
