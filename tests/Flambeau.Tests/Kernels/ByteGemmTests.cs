@@ -100,6 +100,30 @@ public unsafe class ByteGemmTests
             });
     }
 
+    // weights k × n: several blocks, stripes and threads, with columns and steps left over
+    [Theory]
+    [InlineData(true, 512, 1), InlineData(true, 512, 3), InlineData(false, 512, 2), InlineData(false, 256, 2)]
+    public void Few_rows_swept_in_stripes_are_exact(bool machineCode, int width, int threads) => With(machineCode, threads, width, () =>
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        foreach (int m in new[] { 1, 2, 3, 8, 16 })
+            foreach (var (n, k) in new[] { (random.Next(4000, 6000), random.Next(2049, 2300)), (random.Next(40, 140), random.Next(5000, 9000)), (2048, 2048), (96, 7), (64, 18) })
+                Both(random, m, n, k, Inputs[random.Next(8)], random.Next(2) == 0 ? Layout.Rows : Layout.PaddedRows, Outputs[random.Next(7)], $"seed {seed}");
+    });
+
+    // weights n × k: whole pieces of 64 steps and what is left, rows by fours and what is left
+    [Theory]
+    [InlineData(true, 1), InlineData(true, 3), InlineData(false, 2)]
+    public void Few_rows_times_rows_are_exact(bool machineCode, int threads) => With(machineCode, threads, 512, () =>
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        foreach (int m in new[] { 1, 2, 3, 4, 16 })
+            foreach (var (n, k) in new[] { (random.Next(1000, 3000), random.Next(100, 700)), (random.Next(8, 30), random.Next(5000, 9000)), (64, 64), (97, 63), (9, 4096) })
+                Both(random, m, n, k, Inputs[random.Next(8)], random.Next(2) == 0 ? Layout.Columns : Layout.PaddedColumns, Outputs[random.Next(7)], $"seed {seed}");
+    });
+
     [Fact]
     public void Products_beyond_the_caches_are_exact()
     {

@@ -181,6 +181,21 @@ public unsafe class GemmTests
             });
     }
 
+    // weights k × n: several blocks, stripes and threads, with columns and steps left over
+    [Theory]
+    [InlineData(512, 1), InlineData(512, 3), InlineData(256, 2), InlineData(128, 2)]
+    public void Few_rows_swept_in_stripes_equal_the_law_bit_for_bit(int width, int threads) => At(threads, width, () =>
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        foreach (int m in new[] { 1, 2, 3, 8, 16 })
+            foreach (var (n, k) in new[] { (random.Next(4000, 6000), random.Next(513, 700)), (random.Next(40, 140), random.Next(2000, 3000)), (2048, 1024), (96, 7) })
+            {
+                CheckSingle(random, m, n, k, Inputs[random.Next(8)], random.Next(2) == 0 ? Layout.Rows : Layout.PaddedRows, Outputs[random.Next(7)], $"seed {seed} float32");
+                CheckDouble(random, m, n / 2, k, Layout.Rows, Layout.Rows, Layout.Rows, $"seed {seed} float64");
+            }
+    });
+
     // a weight's gradient: few of both and many tokens, read in place block by block
     [Theory]
     [InlineData(512), InlineData(256), InlineData(128)]

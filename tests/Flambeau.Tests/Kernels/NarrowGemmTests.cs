@@ -157,6 +157,21 @@ public unsafe class NarrowGemmTests
             });
     }
 
+    // weights k × n: several blocks, stripes and threads, with columns and steps left over
+    [Theory]
+    [InlineData(true, 512, 1), InlineData(true, 512, 3), InlineData(false, 512, 2), InlineData(false, 256, 2)]
+    public void Few_rows_swept_in_stripes_equal_the_law_bit_for_bit(bool machineCode, int width, int threads) => With(machineCode, threads, width, () =>
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        foreach (int m in new[] { 1, 2, 3, 8, 16 })
+            foreach (var (n, k) in new[] { (random.Next(4000, 6000), random.Next(1025, 1300)), (random.Next(40, 140), random.Next(3000, 5000)), (2048, 2048), (96, 7), (64, 9) })
+            {
+                CheckBFloat16(random, m, n, k, Inputs[random.Next(8)], random.Next(2) == 0 ? Layout.Rows : Layout.PaddedRows, Outputs[random.Next(7)], $"seed {seed} bfloat16");
+                if (n < 1000) CheckHalf(random, m, n, k, Layout.Rows, Layout.Rows, Layout.Rows, $"seed {seed} float16");
+            }
+    });
+
     // larger than a panel of B and than the sums that may wait
     [Fact]
     public void Products_beyond_the_caches_equal_the_law_bit_for_bit()

@@ -52,7 +52,7 @@ public unsafe class X64CodeTests
         var memory = new Address(from, number);
         Vector x = new(random.Next(32)), y = new(random.Next(32)), z = new(random.Next(32)), low = new(random.Next(16));
         bool isByte = number is >= -128 and <= 127;
-        switch (random.Next(20))
+        switch (random.Next(24))
         {
             case 0: code.Move(to, from); wanted.Add(Instruction.Create(Code.Mov_r64_rm64, General(to), General(from))); break;
             case 1: code.Move(to, memory); wanted.Add(Instruction.Create(Code.Mov_r64_rm64, General(to), At(memory))); break;
@@ -73,6 +73,10 @@ public unsafe class X64CodeTests
             case 16: code.StoreLower(memory, low); wanted.Add(Instruction.Create(Code.VEX_Vmovups_xmmm128_xmm, At(memory), Xmm(low))); break;
             case 17: code.ToBFloat16(x, y); wanted.Add(Instruction.Create(Code.EVEX_Vcvtneps2bf16_ymm_k1z_zmmm512b32, Ymm(x), Zmm(y))); break;
             case 18: code.StoreHalf(memory, x); wanted.Add(Instruction.Create(Code.EVEX_Vmovups_ymmm256_k1z_ymm, At(memory), Ymm(x))); break;
+            case 19: code.Add(to, memory); wanted.Add(Instruction.Create(Code.Add_r64_rm64, General(to), At(memory))); break;
+            case 20: code.PrefetchToL2(memory); wanted.Add(Instruction.Create(Code.Prefetcht1_m8, At(memory))); break;
+            case 21: code.ZipWords(x, y, z, isByte); wanted.Add(Instruction.Create(isByte ? Code.EVEX_Vpunpckhwd_zmm_k1z_zmm_zmmm512 : Code.EVEX_Vpunpcklwd_zmm_k1z_zmm_zmmm512, Zmm(x), Zmm(y), Zmm(z))); break;
+            case 22: code.ZipBytes(x, y, z, isByte); wanted.Add(Instruction.Create(isByte ? Code.EVEX_Vpunpckhbw_zmm_k1z_zmm_zmmm512 : Code.EVEX_Vpunpcklbw_zmm_k1z_zmm_zmmm512, Zmm(x), Zmm(y), Zmm(z))); break;
             default: code.ZeroUpper(); wanted.Add(Instruction.Create(Code.VEX_Vzeroupper)); break;
         }
     }
@@ -106,6 +110,49 @@ public unsafe class X64CodeTests
     {
         KeepToTheConvention<DotPairs>(forWindows, Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32);
         KeepToTheConvention<DotFours>(forWindows, Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32);
+    }
+
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void Sweeps_need_no_register_that_a_caller_wants_back(bool forWindows)
+    {
+        SweepInFreeRegisters<DotPairs>(forWindows, Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32);
+        SweepInFreeRegisters<DotFours>(forWindows, Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32);
+    }
+
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void Rows_of_bytes_need_no_register_that_a_caller_wants_back(bool forWindows)
+    {
+        for (int rows = 1; rows <= ByteRowsCode.MostRows; rows++)
+            foreach (bool shifted in new[] { false, true })
+            {
+                var code = new X64Code();
+                ByteRowsCode.Write(code, rows, shifted, forWindows);
+                InFreeRegisters(Decode(code.ToArray()), forWindows, Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32, 4 * (rows + (shifted ? 1 : 0)), 4);
+            }
+    }
+
+    static void SweepInFreeRegisters<I>(bool forWindows, Code dot) where I : struct, IDotInstruction
+    {
+        for (int elements = 1; elements <= SweepCode<I>.Most; elements++)
+        {
+            var code = new X64Code();
+            SweepCode<I>.Write(code, elements, forWindows);
+            InFreeRegisters(Decode(code.ToArray()), forWindows, dot, 4 * elements, 4 * elements);
+        }
+    }
+
+    static void InFreeRegisters(List<Instruction> all, bool forWindows, Code dot, int dots, int lines)
+    {
+        Assert.DoesNotContain(all, x => x.IsInvalid);
+        Assert.Equal(dots, all.Count(x => x.Code == dot));
+        Assert.Equal(lines, all.Count(x => x.Code == Code.Prefetcht1_m8));
+        Assert.Equal(Code.Retnq, all[^1].Code);
+        var registers = all.SelectMany(x => Enumerable.Range(0, x.OpCount).Select(i => (x, i))).Where(o => o.x.GetOpKind(o.i) == OpKind.Register).Select(o => o.x.GetOpRegister(o.i)).ToHashSet();
+        Assert.All(registers.Where(r => r.IsGPR()), r => Assert.Contains(r, s_free.Append(Register.RDI)));
+        Assert.Equal(!forWindows, registers.Contains(Register.RDI));
+        Assert.All(registers.Where(r => r.IsZMM()), r => Assert.True(r - Register.ZMM0 is <= 5 or >= 16, $"{r}"));
     }
 
     static void KeepToTheConvention<I>(bool forWindows, Code dot) where I : struct, IDotInstruction

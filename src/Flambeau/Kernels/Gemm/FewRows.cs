@@ -5,17 +5,12 @@ namespace Flambeau.Kernels;
 
 /// <summary>
 /// Products with few rows, where B is read once and its bandwidth is the limit. C's columns lie side by side; columns are spread over the team.
-/// <list type="bullet">
-/// <item><see cref="Tiles"/> for B with k side by side (weights n × k): a panel's next piece of k is transposed into first-level cache and every group of rows goes on with its chains against it.</item>
-/// <item><see cref="Sweep"/> for B with columns side by side (weights k × n): eight rows of B at a time, sums of many columns in first-level cache.</item>
-/// </list>
+/// A panel's next piece of k is transposed, or copied, into first-level cache and every group of rows goes on with its chains against it. Weights k × n are rather for <see cref="Sweep{M, T, V}"/>.
 /// </summary>
 internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where S : unmanaged where T : unmanaged where V : struct
 {
     /// <summary>Steps of k in a tile: with a register block's columns a quarter of the first-level cache, and long enough for a row to be read in a stream.</summary>
     static int TileK => Width * sizeof(T) > 64 ? 64 : 128;
-    /// <summary>Bytes of running sums that stay in first-level cache during a sweep.</summary>
-    const int SumBytes = 16 << 10;
 
     static int Width => M.Lanes * M.Vectors;
 
@@ -23,14 +18,11 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
 
     public static void Multiply(in Product<S> x)
     {
-        bool sweep = !IsNarrow && x.BCol == 1;
-        int unit = sweep ? M.Lanes * 16 : Width;
-        long units = (x.N + unit - 1) / unit;
-        var parts = new Parts { Whole = x, Sweep = sweep, Unit = unit, Count = 1 };
-        int threads = Team.Share;
-        if (threads > 1 && x.Work >= Grid.ParallelBytes / sizeof(S)) parts.Count = (int)Math.Min(units, (IsNarrow && x.BCol == 1 ? 1L : 4L) * threads);
+        long units = (x.N + Width - 1) / Width;
+        var parts = new Parts { Whole = x, Count = 1 };
+        if (Grid.Shares(x)) parts.Count = (int)Math.Min(units, (IsNarrow && x.BCol == 1 ? 1L : 4L) * Team.Share);
         if (IsNarrow) parts.Rows = PackRows(x);
-        else if (!sweep && x.M > 1)
+        else if (x.M > 1)
         {
             parts.Whole.A = (S*)PackRows(x);
             parts.Whole.ARow = x.K;
@@ -45,17 +37,15 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
         public Product<S> Whole;
         /// <summary>A in panels, for <see cref="NarrowTiles"/>.</summary>
         public T* Rows;
-        public bool Sweep;
-        public int Unit, Count;
+        public int Count;
 
         public readonly void Run(int part)
         {
-            long units = (Whole.N + Unit - 1) / Unit;
-            long j0 = units * part / Count * Unit, j1 = Math.Min(Whole.N, units * (part + 1) / Count * Unit);
+            long units = (Whole.N + Width - 1) / Width;
+            long j0 = units * part / Count * Width, j1 = Math.Min(Whole.N, units * (part + 1) / Count * Width);
             if (j0 >= j1) return;
             var mine = Whole.Part(0, Whole.M, j0, j1);
             if (IsNarrow) NarrowTiles(mine, Rows);
-            else if (Sweep) FewRows<M, S, T, V>.Sweep(mine.As<T>());
             else Tiles(mine.As<T>(), Whole.M > 1);
         }
     }
@@ -154,68 +144,5 @@ internal static unsafe class FewRows<M, S, T, V> where M : ILaneMath<T, V> where
                 if (!inPlace) Edge<M, T, V>.Put(sums, width, (int)m, w, c, (nint)x.CRow, block == 0 ? Into.Store : Into.Add);
             }
         }
-    }
-
-    static void Sweep(in Product<T> x)
-    {
-        long n = x.N / M.Lanes * M.Lanes, piece = Math.Max(1, SumBytes / sizeof(T) / x.M / M.Lanes) * M.Lanes;
-        T* sums = (T*)Scratch.Rent(Slot.Tile, x.M * piece * sizeof(T));
-        for (long j = 0; j < n; j += piece)
-        {
-            nint w = (nint)Math.Min(piece, n - j);
-            for (long block = 0; block < x.K; block += Gemm.BlockK)
-            {
-                nint k = (nint)Math.Min(Gemm.BlockK, x.K - block);
-                new Span<T>(sums, checked((int)(x.M * w))).Clear();
-                Chains((nint)x.M, w, k, x.A + block * x.ACol, (nint)x.ARow, (nint)x.ACol, x.B + block * x.BRow + j, (nint)x.BRow, sums);
-                Edge<M, T, V>.Put(sums, w, (int)x.M, w, (T*)x.C + j, (nint)x.CRow, block == 0 ? Into.Store : Into.Add);
-            }
-        }
-        if (n < x.N) Tiles(x.Part(0, x.M, n, x.N), false);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void EightToL2(T* row, nint bRow)
-    {
-        for (int r = 0; r < 8; r++, row += bRow) Prefetch.ToL2(row);
-    }
-
-    /// <summary>Goes on with the chains of <paramref name="m"/> × <paramref name="w"/> sums through <paramref name="k"/> rows of B.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Chains(nint m, nint w, nint k, T* a, nint aRow, nint aCol, T* b, nint bRow, T* sums)
-    {
-        nint p = 0, two = 2 * bRow, three = 3 * bRow;
-        for (; p + 8 <= k; p += 8, a += 8 * aCol, b += 8 * bRow)
-        {
-            T* low = b, high = b + 4 * bRow;
-            for (nint j = 0; j < w; j += M.Lanes, low += M.Lanes, high += M.Lanes)
-            {
-                V b0 = M.Load(low), b1 = M.Load(low + bRow), b2 = M.Load(low + two), b3 = M.Load(low + three);
-                V b4 = M.Load(high), b5 = M.Load(high + bRow), b6 = M.Load(high + two), b7 = M.Load(high + three);
-                // hardware follows no steps beyond a page: the next eight rows are asked for now
-                EightToL2(high + 4 * bRow, bRow);
-                T* s = sums + j, row = a;
-                for (nint i = 0; i < m; i++, s += w, row += aRow)
-                {
-                    T* e = row;
-                    V u = M.FusedMultiplyAdd(M.Broadcast(e), b0, M.Load(s));
-                    u = M.FusedMultiplyAdd(M.Broadcast(e += aCol), b1, u);
-                    u = M.FusedMultiplyAdd(M.Broadcast(e += aCol), b2, u);
-                    u = M.FusedMultiplyAdd(M.Broadcast(e += aCol), b3, u);
-                    u = M.FusedMultiplyAdd(M.Broadcast(e += aCol), b4, u);
-                    u = M.FusedMultiplyAdd(M.Broadcast(e += aCol), b5, u);
-                    u = M.FusedMultiplyAdd(M.Broadcast(e += aCol), b6, u);
-                    u = M.FusedMultiplyAdd(M.Broadcast(e += aCol), b7, u);
-                    M.Store(u, s);
-                }
-            }
-        }
-        for (; p < k; p++, a += aCol, b += bRow)
-            for (nint i = 0; i < m; i++)
-            {
-                V e = M.Broadcast(a + i * aRow);
-                T* s = sums + i * w;
-                for (nint j = 0; j < w; j += M.Lanes) M.Store(M.FusedMultiplyAdd(e, M.Load(b + j), M.Load(s + j)), s + j);
-            }
     }
 }

@@ -10,6 +10,9 @@ internal readonly record struct Grid(int Rows, int Columns)
     /// <summary>Bytes of B read once from which a product of few rows is shared.</summary>
     public static long ParallelBytes => Team.Awake ? 1L << 18 : 1L << 20;
 
+    /// <summary>True if a product of few rows is shared.</summary>
+    public static bool Shares<S>(in Product<S> x) where S : unmanaged => Team.Share > 1 && x.Work >= ParallelBytes / System.Runtime.CompilerServices.Unsafe.SizeOf<S>();
+
     /// <summary>No part is smaller than this many multiplications (some 6 µs).</summary>
     const double SmallestPart = 1 << 17;
     /// <summary>A part of at least this many multiplications (a millisecond) may be one of two for a thread.</summary>

@@ -140,7 +140,7 @@ internal static unsafe class GroupPacking
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static uint Group<S>(S* s, nint kStride, nint steps) where S : unmanaged
+    internal static uint Group<S>(S* s, nint kStride, nint steps) where S : unmanaged
     {
         uint group = 0;
         for (int g = 0; g < steps; g++, s += kStride) group |= (sizeof(S) == 1 ? *(byte*)s : (uint)*(ushort*)s) << g * 8 * sizeof(S);

@@ -9,8 +9,8 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
     /// <summary>Up to this many multiplications nothing is packed.</summary>
     const long SmallWork = 1L << 18;
 
-    /// <summary>Up to so many rows B is read once and not packed: along its rows, or tiled where k lies side by side.</summary>
-    static int FewSwept => typeof(S) == typeof(T) ? 6 : 16;
+    /// <summary>Up to so many rows B is read once: in place where columns lie side by side, or tiled.</summary>
+    const int FewSwept = 16;
     static int FewTiled => typeof(S) == typeof(T) ? 32 : 64;
     /// <summary>Up to so many columns a tall product is turned on its side.</summary>
     const int FewColumns = 8;
@@ -52,8 +52,20 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
     static void Rows(in Product<S> x)
     {
         if (IsSmall(x)) Small<M, T, V>.Multiply(x.As<T>());
-        else if (IsFew(x)) FewRows<M, S, T, V>.Multiply(x);
+        else if (x.BCol == 1 && x.M <= FewSwept) Swept(x);
+        else if (typeof(S) == typeof(float) && Turned.Suits(x.As<float>())) Turned.Multiply(x.As<float>());
+        else if (M.Pairing == 4 && x.M <= FewSwept && ByteRows<S>.Suits(x)) ByteRows<S>.Multiply(x);
+        else if (x.BCol != 1 && x.M <= FewTiled) FewRows<M, S, T, V>.Multiply(x);
         else Blocked<M, S, T, V>.Multiply(x);
+    }
+
+    /// <summary>In place where there is code for it.</summary>
+    static void Swept(in Product<S> x)
+    {
+        if (typeof(S) == typeof(T)) Sweep<M, T, V>.Multiply(x.As<T>());
+        else if (M.Pairing == 2 && M.Lanes == 16 && SweepCode<DotPairs>.IsUsed) NarrowSweep<DotPairs, M, S, T, V>.Multiply(x);
+        else if (M.Pairing == 4 && M.Lanes == 16 && SweepCode<DotFours>.IsUsed) NarrowSweep<DotFours, M, S, T, V>.Multiply(x);
+        else FewRows<M, S, T, V>.Multiply(x);
     }
 
     /// <summary>C has no stride of 1: rows are made in scratch, some at a time, and copied out.</summary>

@@ -28,6 +28,13 @@ internal interface IDotInstruction
     /// <summary>The sums grow by <paramref name="a"/> · <paramref name="b"/>, elements of A and of B.</summary>
     static abstract void Dot(X64Code code, Vector sum, Vector a, Vector b);
     static abstract void Add(X64Code code, Vector to, Vector x, Address y);
+    /// <summary>Steps of k in an element.</summary>
+    static abstract int Pairing { get; }
+    /// <summary>
+    /// Four vectors, from <paramref name="made"/> on, of an element each of 64 columns, out of as many rows of memory as it has steps; <see cref="SweepCode{I}"/> says in which order.
+    /// <paramref name="free"/> to <paramref name="free"/> + 5 may be used.
+    /// </summary>
+    static abstract void Interleave(X64Code code, int made, int free, Action<Vector, int> load);
     /// <summary>True if sums can be rounded to elements of A's type.</summary>
     static virtual bool Rounds => false;
     /// <summary>Stores 16 sums so, in 32 bytes.</summary>
@@ -39,6 +46,13 @@ internal struct DotPairs : IDotInstruction
 {
     public static bool IsSupported => Avx512F.IsSupported && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0;
     public static void Dot(X64Code code, Vector sum, Vector a, Vector b) => code.DotBFloat16(sum, b, a);
+    public static int Pairing => 2;
+    // lines in the order of memory: two of the even row, two of the odd one
+    public static void Interleave(X64Code code, int made, int free, Action<Vector, int> load)
+    {
+        for (int i = 0; i < 4; i++) load(new(free + i), i);
+        for (int i = 0; i < 4; i++) code.ZipWords(new(made + i), new(free + i / 2), new(free + 2 + i / 2), i % 2 == 1);
+    }
     public static void Add(X64Code code, Vector to, Vector x, Address y) => code.Add(to, x, y);
     public static bool Rounds => true;
     public static void StoreRounded(X64Code code, Address to, Vector sum)
@@ -53,6 +67,20 @@ internal struct DotFours : IDotInstruction
 {
     public static bool IsSupported => Avx512F.IsSupported && (X86Base.CpuId(7, 0).Ecx & 1 << 11) != 0;
     public static void Dot(X64Code code, Vector sum, Vector a, Vector b) => code.DotInt8(sum, a, b);
+    public static int Pairing => 4;
+    public static void Interleave(X64Code code, int made, int free, Action<Vector, int> load)
+    {
+        for (int i = 0; i < 4; i++) load(new(free + i), i);
+        Vector low01 = new(free + 4), high01 = new(free + 5), low23 = new(made + 2), high23 = new(made + 3);
+        code.ZipBytes(low01, new(free), new(free + 1), false);
+        code.ZipBytes(high01, new(free), new(free + 1), true);
+        code.ZipBytes(low23, new(free + 2), new(free + 3), false);
+        code.ZipBytes(high23, new(free + 2), new(free + 3), true);
+        code.ZipWords(new(made), low01, low23, false);
+        code.ZipWords(new(made + 1), low01, low23, true);
+        code.ZipWords(new(made + 2), high01, high23, false);
+        code.ZipWords(new(made + 3), high01, high23, true);
+    }
     public static void Add(X64Code code, Vector to, Vector x, Address y) => code.AddInt32(to, x, y);
 }
 

@@ -56,16 +56,14 @@ internal sealed class X64Code
 
     public void Move(Gpr to, Address from) => General(0x8B, (int)to, from);
     public void Add(Gpr to, Gpr from) => General(0x03, (int)to, from);
+    public void Add(Gpr to, Address from) => General(0x03, (int)to, from);
     public void Subtract(Gpr from, int number) => Immediate(5, from, number);
     public void Compare(Gpr x, int number) => Immediate(7, x, number);
 
     /// <summary>Asks for a line in the first-level cache (<c>prefetcht0</c>).</summary>
-    public void Prefetch(Address line)
-    {
-        if ((int)line.Register > 7) _bytes.Add(0x41);
-        _bytes.AddRange([0x0F, 0x18]);
-        Memory(1, line, 1);
-    }
+    public void Prefetch(Address line) => Prefetch(1, line);
+    /// <summary>Asks for a line in the second-level cache (<c>prefetcht1</c>).</summary>
+    public void PrefetchToL2(Address line) => Prefetch(2, line);
 
     public void Return() => _bytes.Add(0xC3);
 
@@ -115,6 +113,10 @@ internal sealed class X64Code
     public void ToBFloat16(Vector to, Vector from) => Evex(PrefixF3, Map0F38, 0x72, to.Number, 0, from.Number);
     /// <summary>An int32 lane grows by the products of four unsigned bytes of x and four signed ones of y (<c>vpdpbusd</c>).</summary>
     public void DotInt8(Vector sum, Vector x, Vector y) => Evex(Prefix66, Map0F38, 0x50, sum.Number, x.Number, y.Number);
+    /// <summary>In each 128 bits the lower, or upper, four words of x and y in turn, x's first.</summary>
+    public void ZipWords(Vector to, Vector x, Vector y, bool upper) => Evex(Prefix66, Map0F, (byte)(upper ? 0x69 : 0x61), to.Number, x.Number, y.Number);
+    /// <summary>The same for eight bytes.</summary>
+    public void ZipBytes(Vector to, Vector x, Vector y, bool upper) => Evex(Prefix66, Map0F, (byte)(upper ? 0x68 : 0x60), to.Number, x.Number, y.Number);
     /// <summary>So that older instructions are not slowed down by what is left in the upper parts.</summary>
     public void ZeroUpper() => _bytes.AddRange([0xC5, 0xF8, 0x77]);
 
@@ -124,6 +126,13 @@ internal sealed class X64Code
     public void StoreLower(Address to, Vector from) => Vex128(0x11, from.Number, to);
 
     // ---- encoding ----
+
+    void Prefetch(int level, Address line)
+    {
+        if ((int)line.Register > 7) _bytes.Add(0x41);
+        _bytes.AddRange([0x0F, 0x18]);
+        Memory(level, line, 1);
+    }
 
     void General(byte opcode, int register, Gpr other)
     {
