@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Flambeau.Bench.Torch.Cases;
 
-/// <summary>PyTorch's scaled dot-product attention, <c>batch</c> × <c>heads</c> × <c>tokens</c> × <c>size</c>, with its gradients if <c>backward</c> is true. Heads that share keys get copies of them, as its kernel wants. And one query against <c>tokens</c> keys.</summary>
+/// <summary>PyTorch's scaled dot-product attention, <c>batch</c> × <c>heads</c> × <c>tokens</c> × <c>size</c>, with its gradients if <c>backward</c> is true. A <c>window</c> is a mask to it. Heads that share keys get copies of them, as its kernel wants. And one query against <c>tokens</c> keys.</summary>
 internal static class AttentionCases
 {
     public static IEnumerable<KeyValuePair<string, Func<Request, JsonObject>>> All => [new("attention", Attention), new("attention.one", OneQuery)];
@@ -15,11 +15,12 @@ internal static class AttentionCases
         var (batch, heads, shared, tokens, size) = (r.Integer("batch", 4), r.Integer("heads", 12), r.Integer("shared", 12), r.Integer("tokens", 1024), r.Integer("size", 64));
         Tensor Operand(long count) => randn([batch, tokens, count, size], dtype: r.DType).transpose(1, 2);
         var (q, k, v, g) = (Leaf(Operand(heads), backward), Leaf(Operand(shared), backward), Leaf(Operand(shared), backward), Operand(heads));
-        var mask = r.Flag("mask") ? randn([tokens, tokens], dtype: r.DType) : null;
+        var window = r.Integer("window", 0);
+        var mask = r.Flag("mask") ? randn([tokens, tokens], dtype: r.DType) : window > 0 ? ones([tokens, tokens], ScalarType.Bool).tril(0).triu(1 - window) : null;
         return r.Time(() =>
         {
             using var scope = NewDisposeScope();
-            var y = nn.functional.scaled_dot_product_attention(q, Whole(k, heads), Whole(v, heads), mask, 0, causal);
+            var y = nn.functional.scaled_dot_product_attention(q, Whole(k, heads), Whole(v, heads), mask, 0, causal && mask is null);
             if (!backward) return;
             y.backward([g]);
             foreach (var leaf in new[] { q, k, v }) leaf.grad = null;

@@ -161,5 +161,15 @@ internal static partial class OperatorTable
             return new(operands, x => [x[0].ScaledDotProductAttention(x[1], x[2], x.Length > 3 ? x[3] : null, isCausal: causal)],
                 x => [F.scaled_dot_product_attention(x[0], x[1], x[2], x.Length > 3 ? x[3] : null, 0, causal)], new(64, 64), $"causal {causal}");
         }),
+        new("ScaledDotProductAttention in a window", d =>
+        {
+            // no query without a key: PyTorch's formulas differ there from version to version
+            var type = d.Of(DType.Float32, DType.Float64);
+            long t = d.Next(1, 20), s = t + (d.Chance(0.5) ? d.Next(0, 200) : 0), size = d.Chance(0.5) ? 16 : d.Next(1, 20), window = d.Next(1, 20);
+            long[] heads = [d.Next(1, 2), d.Next(1, 3)];
+            Operand[] operands = [d.Operand(type, [.. heads, t, size], Values.Tame), d.Operand(type, [.. heads, s, size], Values.Tame), d.Operand(type, [.. heads, s, size], Values.Tame)];
+            return new(operands, x => [x[0].ScaledDotProductAttention(x[1], x[2], window: window)],
+                x => [F.scaled_dot_product_attention(x[0], x[1], x[2], torch.ones([t, s], torch.ScalarType.Bool).tril(s - t).triu(s - t - window + 1), 0, false)], new(64, 64), $"window {window}");
+        }),
     ];
 }

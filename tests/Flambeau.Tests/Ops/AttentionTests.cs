@@ -376,6 +376,124 @@ public class AttentionTests
         }
     }
 
+    // ---- windows ----
+
+    // queries t of T stand at t + S − T
+    static Tensor WindowMask(long queries, long keys, long window)
+    {
+        var mask = Tensor.Full([queries, keys], false);
+        for (long t = 0; t < queries; t++)
+        {
+            long position = t + keys - queries, first = Math.Max(0, position - window + 1);
+            if (position >= 0) mask.Narrow(0, t, 1).Narrow(1, first, position + 1 - first).Fill_(true);
+        }
+        return mask;
+    }
+
+    [Theory]
+    [InlineData("float32"), InlineData("float64"), InlineData("bfloat16"), InlineData("float16")]
+    public void A_window_has_the_bits_of_an_equal_mask(string name)
+    {
+        var type = Enum.Parse<DType>(name, ignoreCase: true);
+        (int Queries, int Keys, long Window)[] cases = [(300, 300, 1), (300, 300, 2), (300, 300, 47), (300, 300, 128), (290, 290, 131), (300, 300, 1000), (60, 500, 33), (500, 60, 20), (1, 700, 130), (1, 700, 131), (3, 700, 200), (700, 701, 100), (77, 77, long.MaxValue)];
+        foreach (var (queries, keys, window) in cases)
+        {
+            var c = new Case(2, 4, 2, queries, keys, 24, 32, "");
+            var x = new Operands(c, type, (ulong)window);
+            var mask = WindowMask(queries, keys, window);
+            InAllWays(type, how =>
+            {
+                string what = $"{name}, {queries} queries, {keys} keys, window {window}, {how}";
+                SameBits(x.Q.ScaledDotProductAttention(x.K, x.V, mask), x.Q.ScaledDotProductAttention(x.K, x.V, window: window), what);
+                var expected = Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, mask), x.Gradient);
+                var found = Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, window: window), x.Gradient);
+                for (int i = 0; i < 3; i++) SameBits(expected[i], found[i], $"{what}: gradient {i}");
+            });
+        }
+    }
+
+    [Fact]
+    public void Windows_at_random_agree_with_loops_in_double()
+    {
+        int seed = Environment.TickCount;
+        var random = new System.Random(seed);
+        for (int n = 0; n < 60; n++)
+        {
+            int shared = random.Next(1, 3), groups = random.Next(1, 4), queries = random.Next(1, 300), keys = random.Next(3) == 0 ? queries : random.Next(1, 300);
+            long window = random.Next(1, random.Next(2, 300));
+            var c = new Case(random.Next(1, 3), shared * groups, shared, queries, keys, random.Next(1, 40), 8 * random.Next(1, 6), random.Next(3) == 0 ? "bias" : "");
+            AtWidth(128 << random.Next(3), () =>
+            {
+                var x = new Operands(c, DType.Float64, (ulong)seed + (ulong)n);
+                var mask = WindowMask(queries, keys, window);
+                // both: where the window ends the bias is −∞
+                if (x.Mask is not null) mask = x.Mask.Expand(1, queries, keys).MaskedFill(mask.LogicalNot(), double.NegativeInfinity);
+                Tensor Windowed(Tensor q, Tensor k, Tensor v) => q.ScaledDotProductAttention(k, v, x.Mask, window: window);
+                Tensor Law(Tensor q, Tensor k, Tensor v) => Truth(q, k, v, mask, false);
+                Assert.True(Distance(Windowed(x.Q, x.K, x.V), Law(x.Q, x.K, x.V)) < 1e-12, $"seed {seed}, window {window}, {c}");
+                Tensor[] found = Gradients(x.Q, x.K, x.V, Windowed, x.Gradient), expected = Gradients(x.Q, x.K, x.V, Law, x.Gradient);
+                for (int i = 0; i < 3; i++) Assert.True(Distance(found[i], expected[i]) < 1e-11, $"seed {seed}, window {window}, {c}: gradient {i}");
+            });
+        }
+    }
+
+    [Fact]
+    public void A_token_after_a_cache_has_the_bits_of_its_place_in_a_windowed_sequence()
+    {
+        foreach (var type in new[] { DType.Float32, DType.BFloat16 })
+        {
+            var x = new Operands(new Case(2, 4, 2, 400, 400, 32, 32, ""), type, 6);
+            var all = x.Q.ScaledDotProductAttention(x.K, x.V, isCausal: true, window: 150);
+            foreach (int t in new[] { 0, 149, 150, 255, 256, 399 })
+                SameBits(all.Narrow(2, t, 1), x.Q.Narrow(2, t, 1).ScaledDotProductAttention(x.K.Narrow(2, 0, t + 1), x.V.Narrow(2, 0, t + 1), window: 150), $"{type}: token {t}");
+            SameBits(all.Narrow(2, 70, 100), x.Q.Narrow(2, 70, 100).ScaledDotProductAttention(x.K.Narrow(2, 0, 170), x.V.Narrow(2, 0, 170), window: 150), $"{type}: a piece");
+        }
+    }
+
+    [Fact]
+    public void What_lies_before_a_window_is_not_read()
+    {
+        foreach (var type in new[] { DType.Float32, DType.BFloat16 })
+        {
+            var g = new Generator(8);
+            Tensor q = Tensor.RandN([2, 1, 32], generator: g).To(type), k = Tensor.RandN([2, 1000, 32], generator: g).To(type), v = Tensor.RandN([2, 1000, 32], generator: g).To(type);
+            var before = q.ScaledDotProductAttention(k, v, window: 100);
+            v.Narrow(1, 0, 900).Fill_(double.NaN);
+            SameBits(before, q.ScaledDotProductAttention(k, v, window: 100), $"{type}");
+        }
+    }
+
+    [Fact]
+    public void A_window_is_known_to_dropout_higher_orders_tangents_and_batches()
+    {
+        var g = new Generator(9);
+        Tensor q = Tensor.RandN([3, 2, 6, 4], DType.Float64, g), k = Tensor.RandN([3, 1, 9, 4], DType.Float64, g), v = Tensor.RandN([3, 1, 9, 4], DType.Float64, g), w = Tensor.RandN([3, 2, 6, 4], DType.Float64, g), mask = WindowMask(6, 9, 4);
+        Tensor Windowed(Tensor t) => t.ScaledDotProductAttention(k, v, window: 4);
+        Tensor Masked(Tensor t) => Truth(t, k, v, mask, false);
+        Tensor Twice(Func<Tensor, Tensor> f)
+        {
+            var t = q.Alias().RequiresGrad_();
+            return Autograd.Grad((Autograd.Grad((f(t) * w).Sum(), t, createGraph: true) * w).Sum(), t);
+        }
+        Assert.True(Distance(Twice(Windowed), Twice(Masked)) < 1e-12);
+        Assert.True(Distance(Autograd.Jvp(Windowed, q, w).Tangent, Autograd.Jvp(Masked, q, w).Tangent) < 1e-13);
+        SameBits(Windowed(q), Autograd.Vmap(t => t[0].ScaledDotProductAttention(t[1], t[2], window: 4), [q, k, v]), "under Vmap");
+        Tensor Dropped(Tensor? hidden, long? window) => q.ScaledDotProductAttention(k, v, hidden, 0.4, window: window, generator: new Generator(5));
+        SameBits(Dropped(mask, null), Dropped(null, 4), "with dropout");
+        // more queries than keys: the first see nothing, by the kernel and by operators
+        Tensor Early(Tensor t) => k.Expand(3, 2, 9, 4).ScaledDotProductAttention(t, t, window: 4);
+        Assert.Equal(0, Early(q).Narrow(2, 0, 3).Abs().Max().Item());
+        Assert.False(Autograd.Jvp(Early, q, w).Tangent.IsNaN().Any().Item<bool>());
+    }
+
+    [Fact]
+    public void A_window_that_hides_everything_or_counts_otherwise_is_an_error()
+    {
+        Tensor q = Tensor.Zeros([2, 3, 4]), k = Tensor.Zeros([2, 5, 4]);
+        Assert.Contains("at least 1", Assert.Throws<FlambeauException>(() => q.ScaledDotProductAttention(k, k, window: 0)).Message);
+        Assert.Contains("leave out isCausal", Assert.Throws<FlambeauException>(() => q.ScaledDotProductAttention(k, k, isCausal: true, window: 2)).Message);
+    }
+
     // ---- masks and odd numbers ----
 
     [Fact]

@@ -35,7 +35,7 @@ internal unsafe struct Heads<T> where T : unmanaged
 /// softmax(Q Kᵀ · scale + bias) V and its gradients, without the weights ever being whole, of elements <typeparamref name="E"/> computed in <typeparamref name="T"/>. The law: keys come in blocks of <see cref="Attention.KeyBlock"/> anchored at 0; a block's scores are products of
 /// <see cref="Gemm"/>'s law; its weights are 2^(score − the largest so far), summed in the order of the keys; what came before is scaled by 2^(old − new largest), and the block's chain of V's rows is added to it. Hidden keys have weight 0.
 /// bfloat16 keeps scores, sums and results in float32 and rounds the weights that meet V, by <see cref="AttentionLanes{T, S}.WeightPairs"/>.
-/// So a query's result depends on the query and the keys that it sees alone: the same bits for any width of vectors, threads, neighbours, and whether the keys came all at once or in pieces.
+/// So a query's result depends on the query and the keys that it sees alone: the same bits for any width of vectors, threads, neighbours, and whether the keys came all at once or in pieces. Keys before a window are left out, in whole blocks and at the beginning of one: their zeros add nothing.
 /// Online softmax after Milakov and Gimelshein 2018; blocks and the backward pass after Dao et al. 2022 (FlashAttention) and Rabe and Staats 2021.
 /// </summary>
 internal unsafe struct AttentionOf<E, T> where E : unmanaged where T : unmanaged
@@ -48,8 +48,11 @@ internal unsafe struct AttentionOf<E, T> where E : unmanaged where T : unmanaged
     /// <summary>Columns of Q and K, and of V.</summary>
     public int Size, ValueSize;
     public double Scale;
-    /// <summary>Query t sees keys 0 … t.</summary>
+    /// <summary>A query sees keys up to its own position, which for query t is t + <see cref="Shift"/>.</summary>
     public bool IsCausal;
+    public long Shift;
+    /// <summary>A causal query sees so many keys at most, the nearest; 0: all before it.</summary>
+    public long Window;
     public Heads<E> Q, K, V, O;
     /// <summary>Added to the scores where it is given; −∞ hides.</summary>
     public Heads<T> Bias;
@@ -67,11 +70,18 @@ internal unsafe struct AttentionOf<E, T> where E : unmanaged where T : unmanaged
 
     public readonly bool IsDropped => Dropout > 0;
 
-    /// <summary>How many keys a query sees, from the first on.</summary>
-    public readonly long Seen(long query) => IsCausal ? Math.Min(Keys, query + 1) : Keys;
+    /// <summary>A query sees keys from <see cref="From"/> up to here.</summary>
+    public readonly long Seen(long query) => IsCausal ? Math.Clamp(query + Shift + 1, 0, Keys) : Keys;
+
+    public readonly long From(long query) => Window > 0 ? Math.Clamp(query + Shift + 1 - Window, 0, Keys) : 0;
+
+    /// <summary>A key is seen by queries from here up to <see cref="EndQuery"/>.</summary>
+    public readonly long FirstQuery(long key) => IsCausal ? Math.Max(0, key - Shift) : 0;
+
+    public readonly long EndQuery(long key) => Window > 0 ? Math.Clamp(key - Shift + Window, 0, Queries) : Queries;
 
     /// <summary>Multiplications of the forward pass.</summary>
-    public readonly double Work => (double)Items * Groups * Queries * Keys * (Size + ValueSize) / (IsCausal ? 2 : 1);
+    public readonly double Work => (double)Items * Groups * Queries * (Window > 0 ? Math.Min(Window, Keys) : IsCausal ? Keys / 2.0 : Keys) * (Size + ValueSize);
 }
 
 /// <summary>Runs attention by the vectors in use.</summary>

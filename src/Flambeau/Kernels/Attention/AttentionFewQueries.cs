@@ -22,9 +22,9 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
     /// <summary>Keys in a panel: two vectors, of which a block is a multiple.</summary>
     static int PanelKeys => 2 * M.Lanes;
 
-    /// <summary>True if all queries of a head of the keys are few and one step apart, see every key, and values are whole vectors side by side.</summary>
+    /// <summary>True if all queries of a head of the keys are few and one step apart, see the same keys, and values are whole vectors side by side.</summary>
     public static bool Suits(in AttentionOf<E, T> x)
-        => x.Groups * x.Queries <= M.Rows && (x.Groups == 1 || x.Queries == 1) && !x.IsMasked && !x.IsDropped && !x.IsCausal && x.Scale > 0 && x.V.Column == 1 && x.ValueSize % M.Lanes == 0;
+        => x.Groups * x.Queries <= M.Rows && (x.Groups == 1 || x.Queries == 1) && !x.IsMasked && !x.IsDropped && (!x.IsCausal || x.Queries == 1) && x.Scale > 0 && x.V.Column == 1 && x.ValueSize % M.Lanes == 0;
 
     public static void Run(in AttentionOf<E, T> x)
     {
@@ -84,15 +84,22 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
         Packing.Pack<M, E, T, V>(x.Q.Of(x.Sizes, item, 0), queryRow, x.Q.Column, count, x.Size, memory.Queries, M.Rows);
         if (!IsPaired) AttentionLanes<T, S>.ScaleAll(M.Rows * x.Size, memory.Queries, x.Scale / Math.Log(2));
         AttentionLanes<T, S>.Begin(count, memory.Largest, memory.Sum);
-        for (long j = 0; j < x.Keys; j += KeyBlock)
+        // blocks as everywhere, but nothing before the window, from an even key on: what a pair begins with
+        long from = x.From(0), seen = x.Seen(0), start = from & ~1L;
+        for (long j = start, end; j < seen; j = end)
         {
-            int n = (int)Math.Min(KeyBlock, x.Keys - j);
+            end = Math.Min(seen, (j / KeyBlock + 1) * KeyBlock);
+            int n = (int)(end - j);
             // this block's values and the next one's keys come while scores are computed
             x.V.Prefetch(x.V.Of(x.Sizes, item, 0), j, j + n, x.ValueSize);
-            x.K.Prefetch(x.K.Of(x.Sizes, item, 0), j + n, Math.Min(x.Keys, j + n + KeyBlock), x.Size);
+            x.K.Prefetch(x.K.Of(x.Sizes, item, 0), end, Math.Min(seen, end + KeyBlock), x.Size);
             Scores(x, memory, item, j, n, count);
-            for (int r = 0; r < count; r++) Weights(x, memory, j, n, r);
-            Values(x, memory, item, j, n, count);
+            for (int r = 0; r < count; r++)
+            {
+                if (j < from) memory.Scores[r * KeyBlock] = AttentionLanes<T, S>.Of(double.NegativeInfinity);
+                Weights(x, memory, n, r, isFirst: j == start);
+            }
+            Values(x, memory, item, j, n, count, j == start ? Into.Store : Into.Add);
         }
         for (int r = 0; r < count; r++)
         {
@@ -119,22 +126,21 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
 
     /// <summary>A query's scores become weights; what was added up so far is scaled.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Weights(in AttentionOf<E, T> x, in Memory memory, long j, int n, int r)
+    static void Weights(in AttentionOf<E, T> x, in Memory memory, int n, int r, bool isFirst)
     {
         T* scores = memory.Scores + r * KeyBlock;
         double shrink = IsPaired
             ? AttentionLanes<T, S>.WeightPairsAlong(n, scores, Attention.FactorOf(x.Scale), memory.Weights + r, M.Rows, memory.Largest + r, memory.Sum + r)
             : AttentionLanes<T, S>.WeightsAlong(n, scores, memory.Largest + r, memory.Sum + r);
-        if (j > 0 && shrink != 1) AttentionLanes<T, S>.Scale(x.ValueSize, memory.Out + r * memory.OutPitch, shrink);
+        if (!isFirst && shrink != 1) AttentionLanes<T, S>.Scale(x.ValueSize, memory.Out + r * memory.OutPitch, shrink);
         if (IsNarrow && !IsPaired)
             for (int q = 0; q < n; q++) memory.Weights[q * M.Rows + r] = scores[q];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int count)
+    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int count, Into into)
     {
         E* values = x.V.Of(x.Sizes, item, 0) + j * x.V.Row;
-        var into = j == 0 ? Into.Store : Into.Add;
         int all = x.ValueSize / M.Lanes, turns = (all + M.Vectors - 1) / M.Vectors;
         if (IsNarrow) Packing.Pack<M, E, T, V>(values, 1, x.V.Row, x.ValueSize, n, memory.Values, Width);
         for (int turn = 0, v = 0; turn < turns; turn++)

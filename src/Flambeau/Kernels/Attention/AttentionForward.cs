@@ -99,14 +99,23 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
     static void Item(in AttentionOf<E, T> x, in Memory memory, long item, long from, long to)
     {
         long tiles = TilesOf(x);
-        long packed = IsNarrow || to - from >= PackFrom ? 0 : -1;
+        bool packs = IsNarrow || to - from >= PackFrom;
+        // blocks of keys that are packed
+        long packed = 0, end = 0;
         for (long t = from; t < to; t++)
         {
-            long i = t % tiles * Width;
-            if (packed >= 0)
-                for (long seen = x.Seen(Math.Min(x.Queries, i + Width) - 1); packed * Attention.KeyBlock < seen; packed++) Pack(x, memory, item, packed);
-            Tile(x, memory, item, (int)(t / tiles), i, packed >= 0);
+            long i = t % tiles * Width, first = x.From(i) / Attention.KeyBlock, seen = x.Seen(Math.Min(x.Queries, i + Width) - 1);
+            if (first < packed || first > end) packed = end = first;
+            for (; packs && end * Attention.KeyBlock < seen; end++) Pack(x, memory, item, end);
+            Tile(x, memory, item, (int)(t / tiles), i, packs);
         }
+    }
+
+    /// <summary>The first key of a tile from query i on: of the register block that the first query's window begins in.</summary>
+    static long Start(in AttentionOf<E, T> x, long i)
+    {
+        long from = x.From(i), inBlock = from % Attention.KeyBlock;
+        return from - inBlock % M.Rows;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -132,17 +141,18 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         x.O.Prefetch(target, i, i + w, x.ValueSize);
         if (!IsPaired) AttentionLanes<T, S>.Scale((long)x.Size * width, memory.Queries, x.Scale / Math.Log(2));
         AttentionLanes<T, S>.Begin(width, memory.Largest, memory.Sum);
-        long seen = x.Seen(i + w - 1);
-        for (long j = 0; j < seen; j += Attention.KeyBlock)
+        long seen = x.Seen(i + w - 1), start = Start(x, i);
+        for (long j = start, end; j < seen; j = end)
         {
-            int n = (int)Math.Min(Attention.KeyBlock, seen - j);
-            Scores(x, memory, item, i, j, n, vectors, packed);
+            end = Math.Min(seen, (j / Attention.KeyBlock + 1) * Attention.KeyBlock);
+            int n = (int)(end - j);
+            Scores(x, memory, item, i, j, n, w, vectors, packed);
             if (x.IsMasked) Mask(x, memory, item, group, i, j, n, w, vectors);
             bool rose = Weights(x, memory, item, group, i, j, n, w, vectors);
-            if (j > 0 && rose) AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
-            Values(x, memory, item, j, n, vectors);
+            if (j > start && rose) AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
+            Values(x, memory, item, j, n, vectors, j == start ? Into.Store : Into.Add);
         }
-        if (seen == 0) new Span<T>(memory.Out, x.ValueSize * width).Clear();
+        if (seen <= start) new Span<T>(memory.Out, x.ValueSize * width).Clear();
         AttentionLanes<T, S>.Reciprocals(vectors, memory.Sum, memory.Factor);
         AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
         Put(x, memory, w, target + i * x.O.Row);
@@ -151,22 +161,25 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         new Span<T>(memory.Sum, w).CopyTo(new Span<T>(x.LogSum + (item * x.Groups + group) * x.Queries + i, w));
     }
 
-    /// <summary>The scores of a block of keys; vectors of queries that all come before a key are left out, and −∞ where a key is hidden.</summary>
+    /// <summary>The scores of a block of keys, or of its end; vectors of queries that all come before a key are left out, and −∞ where a key is hidden.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Scores(in AttentionOf<E, T> x, in Memory memory, long item, long i, long j, int n, int vectors, bool packed)
+    static void Scores(in AttentionOf<E, T> x, in Memory memory, long item, long i, long j, int n, int w, int vectors, bool packed)
     {
         int rows = M.Rows, width = Width;
         nint size = Elements(x.Size);
-        T* keys = memory.Keys + j / Attention.KeyBlock * KeysPitch(x);
+        T* keys = memory.Keys + j / Attention.KeyBlock * KeysPitch(x) + j % Attention.KeyBlock * size;
+        // how far the first key lies after the first query
+        long first = j - i - x.Shift;
         for (int r = 0; r < n; r += rows)
         {
-            int h = Math.Min(rows, n - r), skip = x.IsCausal ? (int)Math.Clamp((j + r - i) / M.Lanes, 0, vectors - 1) : 0;
+            int h = Math.Min(rows, n - r), skip = x.IsCausal ? (int)Math.Clamp((first + r) / M.Lanes, 0, vectors - 1) : 0;
             T* queries = memory.Queries + skip * M.Lanes, scores = memory.Scores + r * width + skip * M.Lanes;
             if (packed) new PanelKernel<M, T, V>(h, vectors - skip).Run(size, keys + r * size, queries, scores, width, Into.Store);
             else KernelTable<M, T, V>.Get(h, vectors - skip)(size, (T*)x.K.Of(x.Sizes, item, 0) + (j + r) * x.K.Row, (nint)x.K.Row, (nint)x.K.Column, queries, width, scores, width, Into.Store);
         }
         if (IsPaired && !(x.Scale > 0)) AttentionLanes<T, S>.Scale(n * width, memory.Scores, Math.Sign(x.Scale));
-        if (x.IsCausal && j + n - 1 > i) AttentionLanes<T, S>.HideFromEarlier(n, vectors, memory.Scores, width, j - i);
+        if (x.IsCausal && first + n > 1) AttentionLanes<T, S>.HideFromEarlier(n, vectors, memory.Scores, width, first);
+        if (x.Window > 0 && first + x.Window < w) AttentionLanes<T, S>.HideFromLater(n, vectors, memory.Scores, width, first + x.Window);
     }
 
     /// <summary>Scores become weights, in pairs of keys if so computed. True if the largest score rose.</summary>
@@ -184,19 +197,19 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         return rose;
     }
 
-    /// <summary>Adds the values of a block of keys by their weights.</summary>
+    /// <summary>Adds the values of a block of keys, or of its end, by their weights.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int vectors)
+    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int vectors, Into into)
     {
-        var into = j == 0 ? Into.Store : Into.Add;
         if (!IsNarrow)
         {
             Accumulate<M, T, V>.Rows(x.ValueSize, n, (T*)x.V.Of(x.Sizes, item, 0) + j * x.V.Row, x.V.Column, x.V.Row, memory.Scores, Width, memory.Out, Width, vectors, into);
             return;
         }
-        T* values = memory.Values + j / Attention.KeyBlock * ValuesPitch(x);
+        long block = j / Attention.KeyBlock, begin = block * Attention.KeyBlock;
+        T* values = memory.Values + block * ValuesPitch(x) + Elements((int)(j - begin)) * M.Rows;
         // panels are as long as the block has keys, of which a query may see fewer
-        nint steps = Elements(n), panel = Elements((int)Math.Min(Attention.KeyBlock, x.Keys - j));
+        nint steps = Elements(n), panel = Elements((int)Math.Min(Attention.KeyBlock, x.Keys - begin));
         for (int d = 0; d < x.ValueSize; d += M.Rows)
             new PanelKernel<M, T, V>(Math.Min(M.Rows, x.ValueSize - d), vectors).Run(steps, values + d * panel, memory.Scores, memory.Out + d * Width, Width, into);
     }

@@ -278,6 +278,20 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         }
     }
 
+    /// <summary>Row r is a key and hides from the lanes from <paramref name="first"/> + r on: queries whose window begins after it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void HideFromLater(int rows, int vectors, T* scores, nint pitch, long first)
+    {
+        S hidden = S.Constant(double.NegativeInfinity), index = S.Load(Indices);
+        int lanes = vectors * S.Count;
+        for (int r = 0; r < rows && first + r < lanes; r++)
+        {
+            long limit = first + r;
+            for (int q = (int)Math.Max(0, limit) / S.Count * S.Count; q < lanes; q += S.Count)
+                S.Store(S.Select(index < S.Constant(limit - q), S.Load(scores + r * pitch + q), hidden), scores + r * pitch + q);
+        }
+    }
+
     /// <summary>scores += bias · log₂ e. What is finite stays finite: a bias of the lowest number does not hide.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddBias(int rows, int vectors, T* scores, nint pitch, T* bias, nint biasPitch)
@@ -317,16 +331,16 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
 
     /// <summary>
     /// Row r is a query and its lanes are keys: scores become weights P = 2^(score − L), and gradients of the weights become those of the scores, P (dP − D).
-    /// Lanes from <paramref name="seen"/> + r on are hidden.
+    /// Lanes before <paramref name="from"/> + r, and from <paramref name="seen"/> + r on, are hidden.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gradients(int rows, int vectors, T* scores, T* gradients, nint pitch, T* logSum, T* delta, long seen)
+    public static void Gradients(int rows, int vectors, T* scores, T* gradients, nint pitch, T* logSum, T* delta, long from, long seen)
     {
         S index = S.Load(Indices), zero = S.Constant(0);
         for (int r = 0; r < rows; r++, scores += pitch, gradients += pitch)
         {
             S l = S.Broadcast(logSum + r), d = S.Broadcast(delta + r);
-            if (seen + r >= vectors * S.Count)
+            if (seen + r >= vectors * S.Count && from + r <= 0)
                 for (int q = 0; q < vectors * S.Count; q += S.Count)
                 {
                     S p = S.Exp2(S.Load(scores + q) - l);
@@ -336,7 +350,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             else
                 for (int q = 0; q < vectors * S.Count; q += S.Count)
                 {
-                    S visible = index < S.Constant(seen + r - q);
+                    S visible = Between(index, from + r - q, seen + r - q);
                     S p = S.Select(visible, S.Exp2(S.Load(scores + q) - l), zero);
                     S.Store(p, scores + q);
                     S.Store(S.Select(visible, p * (S.Load(gradients + q) - d), zero), gradients + q);
@@ -344,12 +358,16 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         }
     }
 
+    /// <summary>True in lanes from <paramref name="from"/> on and before <paramref name="to"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S Between(S index, long from, long to) => S.And(index < S.Constant(to), S.Constant(from - 1) < index);
+
     /// <summary>
     /// The same for bfloat16, scores and weights being as in <see cref="WeightPairs"/>: what meets the values goes into <paramref name="weightPairs"/> and gradients into <paramref name="gradientPairs"/>, both in pairs of
     /// rows, and gradients also row by row into <paramref name="gradientRows"/>. After an odd number of rows comes a zero.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void GradientPairs(int rows, int vectors, T* scores, T* gradients, nint pitch, double factor, T* bias, T* uniform, double p, T* logSum, T* delta, long seen,
+    public static void GradientPairs(int rows, int vectors, T* scores, T* gradients, nint pitch, double factor, T* bias, T* uniform, double p, T* logSum, T* delta, long from, long seen,
         T* weightPairs, T* gradientPairs, ushort* gradientRows, nint rowPitch)
     {
         S f = S.Constant(factor), zero = S.Constant(0), threshold = S.Constant((float)p), kept = S.Constant(1 / (1 - p)), index = S.Load(Indices);
@@ -360,7 +378,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             int other = r + 1 < rows ? 1 : 0;
             S l0 = -S.Broadcast(logSum + r), l1 = -S.Broadcast(logSum + r + other), d0 = S.Broadcast(delta + r), d1 = S.Broadcast(delta + r + other);
             T* s0 = scores + r * pitch, s1 = s0 + other * pitch, t0 = gradients + r * pitch, t1 = t0 + other * pitch;
-            if (isPlain && other == 1 && seen + r >= vectors * S.Count)
+            if (isPlain && other == 1 && seen + r >= vectors * S.Count && from + r + 1 <= 0)
                 for (int q = 0; q < vectors * S.Count; q += S.Count)
                 {
                     S e0 = Power(S.FusedMultiplyAdd(S.Load(s0 + q), f, l0)), e1 = Power(S.FusedMultiplyAdd(S.Load(s1 + q), f, l1));
@@ -382,7 +400,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
                         (g0, g1) = (S.Select(out0, zero, g0 * kept), S.Select(out1, zero, g1 * kept));
                         (w0, w1) = (S.Select(out0, zero, w0 * kept), S.Select(out1, zero, w1 * kept));
                     }
-                    S visible = index < S.Constant(seen + r - q), next = index < S.Constant(other == 1 ? seen + r + 1 - q : 0);
+                    S visible = Between(index, from + r - q, seen + r - q), next = Between(index, from + r + 1 - q, other == 1 ? seen + r + 1 - q : 0);
                     (g0, g1) = (S.Select(visible, e0 * (g0 - d0), zero), S.Select(next, e1 * (g1 - d1), zero));
                     S.Store(Paired(S.Select(visible, w0, zero), S.Select(next, w1, zero)), weightPairs + q);
                     (g0, g1) = (Rounded(g0), Rounded(g1));

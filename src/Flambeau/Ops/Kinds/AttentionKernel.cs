@@ -9,7 +9,7 @@ namespace Flambeau.Ops;
 /// <summary>
 /// Attention by <see cref="Attention"/>'s kernels: memory linear in the number of tokens, forward and backward. Operands q, k, v and perhaps a mask that is held fixed. Half precision computes in float32, bfloat16 in pairs; float16's gradients from widened copies.
 /// </summary>
-internal sealed class AttentionKernel(bool isCausal, double scale, double dropout) : ICompositeKernel
+internal sealed class AttentionKernel(bool isCausal, long? window, double scale, double dropout) : ICompositeKernel
 {
     public bool SavesResult => true;
 
@@ -74,7 +74,7 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         for (int i = 0; i < operands.Length; i++)
             // ones between the batch and the operand's own dims, and a dim for heads where it has none: the batch is none
             while ((batched[i] || i == 0) && operands[i].Rank < Math.Max(rank, 3) + 1) operands[i] = operands[i].Unsqueeze(1);
-        var y = operands[0].ScaledDotProductAttention(operands[1], operands[2], x.Length > 3 ? operands[3] : null, 0, isCausal, scale);
+        var y = operands[0].ScaledDotProductAttention(operands[1], operands[2], x.Length > 3 ? operands[3] : null, 0, isCausal, scale, window);
         return rank == 2 ? y.Squeeze(1) : y;
     }
 
@@ -148,7 +148,8 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         int groups = (int)(HeadsOf(q) / HeadsOf(k));
         var task = new AttentionOf<E, T>
         {
-            Sizes = sizes, Items = items, Groups = groups, Queries = q.Shape[^2], Keys = k.Shape[^2], Size = (int)k.Shape[^1], ValueSize = (int)v.Shape[^1], Scale = scale, IsCausal = isCausal,
+            Sizes = sizes, Items = items, Groups = groups, Queries = q.Shape[^2], Keys = k.Shape[^2], Size = (int)k.Shape[^1], ValueSize = (int)v.Shape[^1], Scale = scale,
+            IsCausal = isCausal || window is not null, Shift = window is null ? 0 : k.Shape[^2] - q.Shape[^2], Window = Math.Min(window ?? 0, k.Shape[^2]),
             Q = OfQueries(q, atQ, groups), K = OfKeys(k, atK), V = OfKeys(v, atV), O = OfQueries(o, atO, groups),
         };
         if (mask is { DType: DType.Bool }) task.Allowed = OfQueries(mask, atMask, groups);
