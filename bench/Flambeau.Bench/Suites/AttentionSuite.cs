@@ -37,6 +37,8 @@ internal sealed class AttentionSuite : ISuite
                 yield return Attention(options, dtype, sizes, backward: false);
                 yield return Attention(options, dtype, sizes, backward: true);
             }
+            yield return Sequences(options, dtype, backward: false);
+            yield return Sequences(options, dtype, backward: true);
             foreach (var sizes in s_caches) yield return OneQuery(options, dtype, sizes);
         }
     }
@@ -61,6 +63,35 @@ internal sealed class AttentionSuite : ISuite
         }),
         Peer = Case.Torch("attention", new { batch = s.Batch, heads = s.Heads, shared = s.Shared, tokens = s.Tokens, size = s.Size, causal = s.Causal, mask = s.Mask, window = s.Window, backward }),
     };
+
+    // documents of all lengths, as a packed batch has them
+    private static readonly int[] s_lengths = [512, 31, 77, 256, 18, 140, 300, 64, 5, 410, 96, 139];
+
+    private static Case Sequences(Options options, DType dtype, bool backward)
+    {
+        const int heads = 12, size = 64;
+        int tokens = s_lengths.Sum();
+        return new($"12 sequences of 5 to 512 tokens, causal 12x64{(backward ? " + backward" : "")}", Unit.GigaflopsPerSecond)
+        {
+            DType = dtype.Name,
+            Work = (backward ? 7.0 : 2.0) * heads * size * s_lengths.Sum(n => (double)n * n),
+            Limit = () => dtype == DType.BFloat16 ? Limits.DotBFloat16(options.Threads) : Limits.FmaFloat32(options.Threads),
+            Ours = Case.Timed(() =>
+            {
+                Tensor q = Leaf(Operand(), backward), k = Leaf(Operand(), backward), v = Leaf(Operand(), backward), g = Operand(), ends = Tensor.FromArray([0, .. s_lengths.Select((n, i) => s_lengths[..i].Sum() + n)]);
+                return () =>
+                {
+                    using var y = q.VarlenAttention(k, v, ends, isCausal: true);
+                    if (!backward) return;
+                    y.Backward(g);
+                    foreach (var leaf in new[] { q, k, v }) { leaf.Grad!.Dispose(); leaf.Grad = null; }
+                };
+            }),
+            Peer = Case.Torch("attention.sequences", new { lengths = s_lengths, heads, size, backward }),
+        };
+
+        Tensor Operand() => Tensor.RandN([tokens, heads, size], dtype);
+    }
 
     private static Case OneQuery(Options options, DType dtype, Sizes s)
     {

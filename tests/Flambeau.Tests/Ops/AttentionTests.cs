@@ -494,6 +494,120 @@ public class AttentionTests
         Assert.Contains("leave out isCausal", Assert.Throws<FlambeauException>(() => q.ScaledDotProductAttention(k, k, isCausal: true, window: 2)).Message);
     }
 
+    // ---- sequences of different lengths ----
+
+    static Tensor Ends(params int[] lengths)
+    {
+        var ends = new int[lengths.Length + 1];
+        for (int i = 0; i < lengths.Length; i++) ends[i + 1] = ends[i] + lengths[i];
+        return Tensor.FromArray(ends);
+    }
+
+    // [tokens, heads, size] of one sequence as [heads, tokens, size], by itself
+    static Tensor Alone(Tensor x, int[] lengths, int which) => x.Narrow(0, lengths[..which].Sum(), lengths[which]).Transpose(0, 1).Contiguous();
+
+    static void SequencesAreAlone(DType type, int[] queries, int[] keys, bool causal, long? window, string what)
+    {
+        var g = new Generator(3);
+        Tensor New(int tokens, int heads, int size) => (Tensor.RandN([tokens, heads, size], generator: g) * 1.5).To(type);
+        Tensor q = New(queries.Sum(), 4, 24), k = New(keys.Sum(), 2, 24), v = New(keys.Sum(), 2, 32), gradient = New(queries.Sum(), 4, 32);
+        Tensor Packed(Tensor a, Tensor b, Tensor c) => a.VarlenAttention(b, c, Ends(queries), Ends(keys), causal, window: window);
+        var y = Packed(q, k, v);
+        Assert.Equal(type, y.DType);
+        Assert.True(y.IsContiguous);
+        var found = Gradients(q, k, v, Packed, gradient);
+        for (int i = 0; i < queries.Length; i++)
+        {
+            string which = $"{what}, {type}, causal {causal}, window {window}, sequence {i}";
+            Tensor a = Alone(q, queries, i), b = Alone(k, keys, i), c = Alone(v, keys, i), d = Alone(gradient, queries, i);
+            if (queries[i] > 0 && keys[i] > 0)
+            {
+                Tensor One(Tensor a, Tensor b, Tensor c) => a.ScaledDotProductAttention(b, c, window: window ?? (causal ? long.MaxValue : null));
+                SameBits(One(a, b, c), Alone(y, queries, i), which);
+                var own = Gradients(a, b, c, One, d);
+                SameBits(own[0], Alone(found[0], queries, i), $"{which}: gradient of the queries");
+                SameBits(own[1], Alone(found[1], keys, i), $"{which}: gradient of the keys");
+                SameBits(own[2], Alone(found[2], keys, i), $"{which}: gradient of the values");
+            }
+            else if (queries[i] > 0) Assert.Equal(0, Alone(y, queries, i).Abs().Max().Item() + Alone(found[0], queries, i).Abs().Max().Item());
+            else if (keys[i] > 0) Assert.Equal(0, Alone(found[1], keys, i).Abs().Max().Item() + Alone(found[2], keys, i).Abs().Max().Item());
+        }
+    }
+
+    [Theory]
+    [InlineData("float32"), InlineData("float64"), InlineData("bfloat16"), InlineData("float16")]
+    public void A_sequence_among_others_has_the_bits_that_it_has_alone(string name)
+    {
+        var type = Enum.Parse<DType>(name, ignoreCase: true);
+        int threads = Team.Threads;
+        try
+        {
+            foreach (int count in new[] { 1, 3 })
+            {
+                Team.Threads = count;
+                InAllWays(type, how =>
+                {
+                    foreach (var (causal, window) in new (bool, long?)[] { (false, null), (true, null), (true, 60) })
+                    {
+                        SequencesAreAlone(type, [77, 1, 300, 0, 130], [77, 1, 300, 0, 130], causal, window, $"{count} threads, {how}");
+                        SequencesAreAlone(type, [1, 1, 40, 7, 0, 1], [300, 5, 170, 0, 9, 129], causal, window, $"{count} threads, {how}, against caches");
+                    }
+                });
+            }
+        }
+        finally { Team.Threads = threads; }
+    }
+
+    [Fact]
+    public void Sequences_without_tokens_and_one_sequence_are_cases_like_others()
+    {
+        Tensor none = Tensor.Zeros([0, 2, 4]), some = Tensor.RandN([3, 2, 4]);
+        Assert.Equal([0, 2, 4], none.VarlenAttention(none, none, Ends()).Shape.Sizes);
+        Assert.Equal([0, 2, 4], none.VarlenAttention(some, some, Ends(0, 0), Ends(1, 2)).Shape.Sizes);
+        Assert.Equal(0, some.VarlenAttention(none, none, Ends(3), Ends(0)).Abs().Max().Item());
+        SameBits(some.Transpose(0, 1).ScaledDotProductAttention(some.Transpose(0, 1), some.Transpose(0, 1), isCausal: true).Transpose(0, 1), some.VarlenAttention(some, some, Ends(3), isCausal: true), "one sequence");
+    }
+
+    [Fact]
+    public void Higher_orders_tangents_and_batches_know_sequences()
+    {
+        var g = new Generator(9);
+        Tensor New(params long[] shape) => Tensor.RandN(shape, DType.Float64, g);
+        Tensor q = New(6, 4, 3), k = New(8, 2, 3), v = New(8, 2, 5), w = New(6, 4, 5), d = New(6, 4, 3), queries = Ends(2, 0, 4), keys = Ends(3, 1, 4);
+        Tensor Packed(Tensor t) => t.VarlenAttention(k, v, queries, keys, isCausal: true);
+        Tensor Apart(Tensor t)
+        {
+            Tensor One(long at, long count, long key, long seen)
+                => Truth(t.Narrow(0, at, count).Transpose(0, 1), k.Narrow(0, key, seen).Transpose(0, 1), v.Narrow(0, key, seen).Transpose(0, 1), WindowMask(count, seen, seen), false).Transpose(0, 1);
+            return Tensor.Cat([One(0, 2, 0, 3), One(2, 4, 4, 4)]);
+        }
+        Tensor Twice(Func<Tensor, Tensor> f)
+        {
+            var t = q.Alias().RequiresGrad_();
+            return Autograd.Grad((Autograd.Grad((f(t) * w).Sum(), t, createGraph: true) * d).Sum(), t);
+        }
+        Assert.True(Distance(Packed(q), Apart(q)) < 1e-13);
+        Assert.True(Distance(Twice(Packed), Twice(Apart)) < 1e-12);
+        Assert.True(Distance(Autograd.Jvp(Packed, q, d).Tangent, Autograd.Jvp(Apart, q, d).Tangent) < 1e-13);
+        Tensor qs = New(3, 6, 4, 3), batched = Autograd.Vmap(Packed)(qs);
+        for (int i = 0; i < 3; i++) SameBits(Packed(qs[i]), batched[i], $"batch {i}");
+    }
+
+    [Fact]
+    public void Ends_of_sequences_that_cannot_be_say_so()
+    {
+        Tensor x = Tensor.Zeros([8, 2, 4]);
+        void Fails(string expected, Tensor ends, Tensor? keys = null) => Assert.Contains(expected, Assert.Throws<FlambeauException>(() => x.VarlenAttention(x, x, ends, keys)).Message);
+        Fails("must be int32", Tensor.FromArray([0L, 8L]));
+        Fails("must be int32", Tensor.Zeros([2, 2], DType.Int32));
+        Fails("begins with 1", Tensor.FromArray([1, 8]));
+        Fails("falls from 5 to 3 at entry 2", Tensor.FromArray([0, 5, 3, 8]));
+        Fails("ends with 9, but q has 8", Tensor.FromArray([0, 9]));
+        Fails("cuSeqK ends with 7, but k has 8", Ends(8), Ends(7));
+        Fails("cuSeqQ has 1 sequences and cuSeqK 2", Ends(8), Ends(5, 3));
+        Assert.Contains("[tokens, heads, size]", Assert.Throws<FlambeauException>(() => x[0].VarlenAttention(x, x, Ends(8))).Message);
+    }
+
     // ---- masks and odd numbers ----
 
     [Fact]

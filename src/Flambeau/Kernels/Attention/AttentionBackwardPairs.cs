@@ -14,23 +14,18 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
 
     static int Width => M.Lanes * M.Vectors;
 
-    public static void Run(in AttentionOf<BFloat16, float> x)
-    {
-        bool alone = Team.Share == 1 || !Grid.Pays(2.5 * x.Work);
-        var parts = new Parts { X = x, Count = (int)Math.Min(x.Items, alone ? 1 : 8L * Team.Share) };
-        if (parts.Count == 1) parts.Run(0);
-        else Team.Run(parts.Count, ref parts);
-    }
+    public static void Run(AttentionOf<BFloat16, float>[] all) => AttentionParts<Items, BFloat16, float>.Run(all);
 
-    struct Parts : IPart
+    struct Items : IAttentionPieces<BFloat16, float>
     {
-        public AttentionOf<BFloat16, float> X;
-        public int Count;
+        public static long Count(in AttentionOf<BFloat16, float> x) => x.Items;
 
-        public readonly void Run(int part)
+        public static double Weight => 2.5;
+
+        public static void Run(in AttentionOf<BFloat16, float> x, long from, long to)
         {
-            var memory = new Memory(X);
-            for (long item = X.Items * part / Count; item < X.Items * (part + 1) / Count; item++) Item(X, memory, item);
+            var memory = new Memory(x);
+            for (long item = from; item < to; item++) Item(x, memory, item);
         }
     }
 

@@ -26,24 +26,19 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
     public static bool Suits(in AttentionOf<E, T> x)
         => x.Groups * x.Queries <= M.Rows && (x.Groups == 1 || x.Queries == 1) && !x.IsMasked && !x.IsDropped && (!x.IsCausal || x.Queries == 1) && x.Scale > 0 && x.V.Column == 1 && x.ValueSize % M.Lanes == 0;
 
-    public static void Run(in AttentionOf<E, T> x)
+    public static void Run(AttentionOf<E, T>[] all) => AttentionParts<Items, E, T>.Run(all);
+
+    struct Items : IAttentionPieces<E, T>
     {
+        public static long Count(in AttentionOf<E, T> x) => x.Items;
+
         // bound by memory: shared from less work on than products are
-        bool alone = Team.Share == 1 || !Grid.Pays(8 * x.Work);
-        var parts = new Parts { X = x, Count = (int)Math.Min(x.Items, alone ? 1 : 8L * Team.Share) };
-        if (parts.Count == 1) parts.Run(0);
-        else Team.Run(parts.Count, ref parts);
-    }
+        public static double Weight => 8;
 
-    struct Parts : IPart
-    {
-        public AttentionOf<E, T> X;
-        public int Count;
-
-        public readonly void Run(int part)
+        public static void Run(in AttentionOf<E, T> x, long from, long to)
         {
-            var memory = new Memory(X);
-            for (long item = X.Items * part / Count; item < X.Items * (part + 1) / Count; item++) Item(X, memory, item);
+            var memory = new Memory(x);
+            for (long item = from; item < to; item++) Item(x, memory, item);
         }
     }
 

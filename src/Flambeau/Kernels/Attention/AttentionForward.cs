@@ -21,35 +21,29 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
     /// <summary>Elements of a panel that hold so many steps.</summary>
     static int Elements(int steps) => (steps + M.Pairing - 1) / M.Pairing;
 
-    public static void Run(in AttentionOf<E, T> x)
+    public static void Run(AttentionOf<E, T>[] all)
     {
-        if (AttentionFewQueries<M, E, T, V, S>.Suits(x))
-        {
-            AttentionFewQueries<M, E, T, V, S>.Run(x);
-            return;
-        }
-        long tiles = x.Items * x.Groups * TilesOf(x);
-        bool alone = Team.Share == 1 || !Grid.Pays(x.Work);
-        var parts = new Parts { X = x, Count = (int)Math.Min(tiles, alone ? 1 : 8L * Team.Share) };
-        if (parts.Count == 1) parts.Run(0);
-        else Team.Run(parts.Count, ref parts);
+        var many = Array.FindAll(all, x => !AttentionFewQueries<M, E, T, V, S>.Suits(x));
+        if (many.Length > 0) AttentionParts<Tiles, E, T>.Run(many);
+        if (many.Length < all.Length) AttentionFewQueries<M, E, T, V, S>.Run(many.Length == 0 ? all : Array.FindAll(all, x => AttentionFewQueries<M, E, T, V, S>.Suits(x)));
     }
 
     static long TilesOf(in AttentionOf<E, T> x) => (x.Queries + Width - 1) / Width;
 
-    struct Parts : IPart
+    struct Tiles : IAttentionPieces<E, T>
     {
-        public AttentionOf<E, T> X;
-        public int Count;
+        public static long Count(in AttentionOf<E, T> x) => x.Items * x.Groups * TilesOf(x);
 
-        public readonly void Run(int part)
+        public static double Weight => 1;
+
+        public static void Run(in AttentionOf<E, T> x, long from, long to)
         {
-            long inItem = X.Groups * TilesOf(X), tiles = X.Items * inItem, end = tiles * (part + 1) / Count;
-            var memory = new Memory(X);
-            for (long tile = tiles * part / Count; tile < end;)
+            long inItem = x.Groups * TilesOf(x);
+            var memory = new Memory(x);
+            for (long tile = from; tile < to;)
             {
-                long item = tile / inItem, last = Math.Min(end, (item + 1) * inItem);
-                Item(X, memory, item, tile - item * inItem, last - item * inItem);
+                long item = tile / inItem, last = Math.Min(to, (item + 1) * inItem);
+                Item(x, memory, item, tile - item * inItem, last - item * inItem);
                 tile = last;
             }
         }
