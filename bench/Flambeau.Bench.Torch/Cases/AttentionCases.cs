@@ -31,7 +31,7 @@ internal static class AttentionCases
     private static JsonObject Sequences(Request r)
     {
         var backward = r.Flag("backward");
-        var (lengths, heads, size) = (r.Integers("lengths"), r.Integer("heads", 12), r.Integer("size", 64));
+        var (lengths, heads, size) = (r.Sizes("lengths"), r.Integer("heads", 12), r.Integer("size", 64));
         Tensor Operand() => randn([lengths.Sum(), heads, size], dtype: r.DType);
         var (q, k, v, g) = (Leaf(Operand(), backward), Leaf(Operand(), backward), Leaf(Operand(), backward), Operand());
         return r.Time(() =>

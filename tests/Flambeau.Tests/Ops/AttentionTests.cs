@@ -316,6 +316,44 @@ public class AttentionTests
         foreach (int i in new[] { 0, 7, 39 }) Bits.Equal(all.Narrow(2, i, 1), q.Narrow(2, i, 1).ScaledDotProductAttention(k, v), $"query {i} of {name}");
     }
 
+    // one head of the keys and a few, whose blocks of keys threads share, and more than that; an odd number of keys, a window that begins at an odd one
+    [Theory, InlineData("float32"), InlineData("float64"), InlineData("bfloat16"), InlineData("float16")]
+    public void Threads_that_share_one_cache_leave_its_bits(string name)
+    {
+        var type = Enum.Parse<DType>(name, ignoreCase: true);
+        int threads = Team.Threads;
+        try
+        {
+            foreach (var (shared, groups) in new[] { (1, 1), (2, 4), (20, 1) })
+            {
+                const int keys = 9001;
+                var g = new Generator((ulong)groups);
+                var rising = Tensor.Arange(0, keys, 1, DType.Float32).Unsqueeze(1) * 0.0003 + 0.2;
+                Tensor q = Tensor.RandN([shared * groups, 60, 24], generator: g).To(type), k = (Tensor.RandN([shared, keys, 24], generator: g) * rising).To(type), v = Tensor.RandN([shared, keys, 32], generator: g).To(type);
+                Team.Threads = 1;
+                // among queries that fill vectors: this one's row of a mask
+                var window = WindowMask(1, keys, 2500).Expand(60, keys);
+                Tensor all = q.ScaledDotProductAttention(k, v), seen = q.ScaledDotProductAttention(k, v, window), one = q.Narrow(1, 7, 1);
+                foreach (int count in new[] { 1, 3 })
+                {
+                    Team.Threads = count;
+                    InAllWays(type, how =>
+                    {
+                        SameBits(all.Narrow(1, 7, 1), one.ScaledDotProductAttention(k, v), $"{count} threads, {how}, {shared} heads of {groups}");
+                        SameBits(seen.Narrow(1, 7, 1), one.ScaledDotProductAttention(k, v, window: 2500), $"{count} threads, {how}, {shared} heads of {groups}, in a window");
+                    });
+                }
+                // what is kept for the backward pass
+                var gradient = Tensor.RandN([shared * groups, 1, 32], generator: g).To(type);
+                var found = Gradients(one, k, v, (a, b, c) => a.ScaledDotProductAttention(b, c), gradient);
+                Team.Threads = 1;
+                var expected = Gradients(one, k, v, (a, b, c) => a.ScaledDotProductAttention(b, c, Tensor.Full([1, keys], true)), gradient);
+                for (int i = 0; i < 3; i++) SameBits(expected[i], found[i], $"{shared} heads of {groups}, gradient {i}");
+            }
+        }
+        finally { Team.Threads = threads; }
+    }
+
     [Theory]
     [InlineData("float32"), InlineData("bfloat16"), InlineData("float16")]
     public void A_query_has_the_same_bits_in_any_company(string name)

@@ -6,11 +6,15 @@ namespace Flambeau.Kernels;
 
 /// <summary>
 /// Forward for queries that are too few to fill vectors, one for each head as a rule, against a long cache: keys and columns are in the lanes, queries in a register block's rows, so that keys and values are read once and as fast as memory gives them.
+/// Where there are fewer items than threads want, these share an item's blocks of keys: first all scores, whose largest so far every block then knows, then the chains over the values, which are joined in the order of the keys at last.
 /// The law and the bits are <see cref="AttentionForward{M, E, T, V, S}"/>'s.
 /// </summary>
 internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S>
 {
     const int KeyBlock = Attention.KeyBlock;
+
+    /// <summary>Items for each thread from which they are what is shared.</summary>
+    const int ItemsForThread = 4;
 
     static int Width => M.Lanes * M.Vectors;
 
@@ -19,14 +23,24 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
 
     static int Elements(int steps) => (steps + M.Pairing - 1) / M.Pairing;
 
-    /// <summary>Keys in a panel: two vectors, of which a block is a multiple.</summary>
-    static int PanelKeys => 2 * M.Lanes;
+    static int Vectors(int lanes) => (lanes + M.Lanes - 1) / M.Lanes;
+
+    static int QueriesOf(in AttentionOf<E, T> x) => (int)(x.Groups * x.Queries);
 
     /// <summary>True if all queries of a head of the keys are few and one step apart, see the same keys, and values are whole vectors side by side.</summary>
     public static bool Suits(in AttentionOf<E, T> x)
         => x.Groups * x.Queries <= M.Rows && (x.Groups == 1 || x.Queries == 1) && !x.IsMasked && !x.IsDropped && (!x.IsCausal || x.Queries == 1) && x.Scale > 0 && x.V.Column == 1 && x.ValueSize % M.Lanes == 0;
 
-    public static void Run(AttentionOf<E, T>[] all) => AttentionParts<Items, E, T>.Run(all);
+    public static void Run(AttentionOf<E, T>[] all)
+    {
+        long items = 0;
+        foreach (ref readonly var x in all.AsSpan()) items += x.Items;
+        bool areFew = Team.Share > 1 && items < ItemsForThread * Team.Share;
+        foreach (ref readonly var x in all.AsSpan()) areFew &= Grid.Pays(Items.Weight * x.Work);
+        if (!areFew) AttentionParts<Items, E, T>.Run(all);
+        else
+            foreach (ref readonly var x in all.AsSpan()) Share(x);
+    }
 
     struct Items : IAttentionPieces<E, T>
     {
@@ -35,30 +49,161 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
         // bound by memory: shared from less work on than products are
         public static double Weight => 8;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public static void Run(in AttentionOf<E, T> x, long from, long to)
         {
             var memory = new Memory(x);
-            for (long item = from; item < to; item++) Item(x, memory, item);
+            var keys = new Keys(x);
+            var block = new Block(x, memory.Block);
+            for (long item = from; item < to; item++)
+            {
+                Begin(x, memory, item);
+                for (long b = 0; b < keys.Blocks; b++)
+                {
+                    var (j, n) = keys.Of(b);
+                    Scores(x, keys, memory, block, item, j, n);
+                    // the largest so far
+                    new Span<T>(memory.Largest, QueriesOf(x)).CopyTo(new Span<T>(block.Largest, QueriesOf(x)));
+                    Values(x, memory, block, item, j, n);
+                    Join(x, memory, block, isFirst: b == 0);
+                }
+                Finish(x, memory, item);
+            }
         }
+    }
+
+    // ---- an item's blocks shared among threads ----
+
+    static void Share(in AttentionOf<E, T> x)
+    {
+        var keys = new Keys(x);
+        long all = x.Items * keys.Blocks, pitch = Block.Elements(x);
+        T* blocks = (T*)Scratch.Rent(Slot.B, all * pitch * sizeof(T));
+        var scores = new ScoreParts { X = x, Blocks = blocks, Count = (int)Math.Min(all, ItemsForThread * Team.Share) };
+        Team.Run(scores.Count, ref scores);
+        for (long item = 0; item < x.Items; item++) Largest(x, blocks + item * keys.Blocks * pitch, keys.Blocks);
+        var values = new ValueParts { X = x, Blocks = blocks, Count = scores.Count };
+        Team.Run(values.Count, ref values);
+        var memory = new Memory(x);
+        for (long item = 0; item < x.Items; item++)
+        {
+            AttentionLanes<T, S>.Begin(QueriesOf(x), memory.Largest, memory.Sum);
+            for (long b = 0; b < keys.Blocks; b++) Join(x, memory, new Block(x, blocks + (item * keys.Blocks + b) * pitch), isFirst: b == 0);
+            Finish(x, memory, item);
+        }
+    }
+
+    struct ScoreParts : IPart
+    {
+        public AttentionOf<E, T> X;
+        public T* Blocks;
+        public int Count;
+
+        public readonly void Run(int part)
+        {
+            var memory = new Memory(X);
+            var keys = new Keys(X);
+            long all = X.Items * keys.Blocks, begun = -1;
+            for (long i = all * part / Count; i < all * (part + 1) / Count; i++)
+            {
+                long item = i / keys.Blocks;
+                var (j, n) = keys.Of(i % keys.Blocks);
+                if (item != begun) Begin(X, memory, begun = item);
+                Scores(X, keys, memory, new Block(X, Blocks + i * Block.Elements(X)), item, j, n);
+            }
+        }
+    }
+
+    struct ValueParts : IPart
+    {
+        public AttentionOf<E, T> X;
+        public T* Blocks;
+        public int Count;
+
+        public readonly void Run(int part)
+        {
+            var memory = new Memory(X);
+            var keys = new Keys(X);
+            long all = X.Items * keys.Blocks;
+            for (long i = all * part / Count; i < all * (part + 1) / Count; i++)
+            {
+                var (j, n) = keys.Of(i % keys.Blocks);
+                Values(X, memory, new Block(X, Blocks + i * Block.Elements(X)), i / keys.Blocks, j, n);
+            }
+        }
+    }
+
+    /// <summary>Each block's largest score becomes that of the blocks before it.</summary>
+    static void Largest(in AttentionOf<E, T> x, T* blocks, long count)
+    {
+        for (int r = 0; r < QueriesOf(x); r++)
+        {
+            T largest, sum;
+            AttentionLanes<T, S>.Begin(1, &largest, &sum);
+            for (long b = 0; b < count; b++)
+            {
+                T* own = new Block(x, blocks + b * Block.Elements(x)).Largest + r;
+                (*own, largest) = (largest, AttentionLanes<T, S>.LargerOf(*own, largest));
+            }
+        }
+    }
+
+    // ---- a block of keys ----
+
+    /// <summary>The keys that are seen, in blocks as everywhere, but nothing before the window, from an even key on: what a pair begins with.</summary>
+    readonly struct Keys(in AttentionOf<E, T> x)
+    {
+        readonly long _start = x.From(0) & ~1L, _seen = x.Seen(0);
+
+        /// <summary>The first key that is seen.</summary>
+        public readonly long From = x.From(0);
+
+        long FirstBlock => _start / KeyBlock;
+
+        public long Blocks => (_seen + KeyBlock - 1) / KeyBlock - FirstBlock;
+
+        public (long Key, int Count) Of(long block)
+        {
+            long j = Math.Max(_start, (FirstBlock + block) * KeyBlock);
+            return (j, (int)(Math.Min(_seen, (FirstBlock + block + 1) * KeyBlock) - j));
+        }
+    }
+
+    /// <summary>What a block of keys gives, a row a query: scores; the largest one, or that of the blocks before, and then with them; the sum of the weights; what is made of earlier sums; the chain over the values.</summary>
+    readonly struct Block
+    {
+        public readonly T* Scores, Chain, Largest, Sum, Shrink;
+
+        public Block(in AttentionOf<E, T> x, T* at)
+        {
+            int queries = QueriesOf(x);
+            Scores = at;
+            Chain = Scores + queries * KeyBlock;
+            Largest = Chain + queries * (long)x.ValueSize;
+            Sum = Largest + queries;
+            Shrink = Sum + queries;
+        }
+
+        /// <summary>In whole lines of memory, so that no two threads write one.</summary>
+        public static long Elements(in AttentionOf<E, T> x) => (QueriesOf(x) * (KeyBlock + (long)x.ValueSize + 3) + 15) / 16 * 16;
     }
 
     /// <summary>What a part computes in; a row a query, but for queries and weights in panels, whose rows lie side by side.</summary>
     readonly struct Memory
     {
-        public readonly T* Queries, Keys, Values, Scores, Weights, Out, Largest, Sum;
-        public readonly int OutPitch;
+        public readonly T* Queries, Keys, Values, Weights, Block, Out, Largest, Sum;
 
         public Memory(in AttentionOf<E, T> x)
         {
-            OutPitch = x.ValueSize;
-            long values = IsNarrow ? (x.ValueSize + Width - 1) / Width * (long)Width * Elements(KeyBlock) : 0;
-            T* at = (T*)Scratch.Rent(Slot.A, (M.Rows * (long)(Elements(x.Size) + KeyBlock + Elements(KeyBlock) + OutPitch + 2) + (long)PanelKeys * Elements(x.Size) + values + 8 * 16) * sizeof(T));
-            Queries = Take(M.Rows * Elements(x.Size));
-            Keys = Take(PanelKeys * (long)Elements(x.Size));
+            long queries = M.Rows * (long)Elements(x.Size), keys = Width * (long)Elements(x.Size), values = IsNarrow ? Width * (long)Elements(KeyBlock) : 0, weights = M.Rows * (long)Elements(KeyBlock);
+            long block = AttentionFewQueries<M, E, T, V, S>.Block.Elements(x), result = QueriesOf(x) * (long)x.ValueSize;
+            T* at = (T*)Scratch.Rent(Slot.A, (queries + keys + values + weights + block + result + 2 * M.Rows + 8 * 16) * sizeof(T));
+            Queries = Take(queries);
+            Keys = Take(keys);
             Values = Take(values);
-            Scores = Take(M.Rows * KeyBlock);
-            Weights = Take(M.Rows * Elements(KeyBlock));
-            Out = Take(M.Rows * (long)OutPitch);
+            Weights = Take(weights);
+            Block = Take(block);
+            Out = Take(result);
             Largest = Take(M.Rows);
             Sum = Take(M.Rows);
 
@@ -71,81 +216,92 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Item(in AttentionOf<E, T> x, in Memory memory, long item)
+    static void Begin(in AttentionOf<E, T> x, in Memory memory, long item)
     {
-        int count = (int)(x.Groups * x.Queries);
-        long queryRow = x.Groups == 1 ? x.Q.Row : x.Q.Group, resultRow = x.Groups == 1 ? x.O.Row : x.O.Group;
-        Packing.Pack<M, E, T, V>(x.Q.Of(x.Sizes, item, 0), queryRow, x.Q.Column, count, x.Size, memory.Queries, M.Rows);
+        Packing.Pack<M, E, T, V>(x.Q.Of(x.Sizes, item, 0), x.Groups == 1 ? x.Q.Row : x.Q.Group, x.Q.Column, QueriesOf(x), x.Size, memory.Queries, M.Rows);
         if (!IsPaired) AttentionLanes<T, S>.ScaleAll(M.Rows * x.Size, memory.Queries, x.Scale / Math.Log(2));
-        AttentionLanes<T, S>.Begin(count, memory.Largest, memory.Sum);
-        // blocks as everywhere, but nothing before the window, from an even key on: what a pair begins with
-        long from = x.From(0), seen = x.Seen(0), start = from & ~1L;
-        for (long j = start, end; j < seen; j = end)
+        AttentionLanes<T, S>.Begin(QueriesOf(x), memory.Largest, memory.Sum);
+    }
+
+    /// <summary>Scores and the largest of them. A panel of keys at a time goes through first-level cache; its values are asked for meanwhile, a little at a time, since a core waits for few lines at once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Scores(in AttentionOf<E, T> x, in Keys keys, in Memory memory, in Block block, long item, long j, int n)
+    {
+        E* rows = x.K.Of(x.Sizes, item, 0) + j * x.K.Row, values = x.V.Of(x.Sizes, item, 0);
+        int count = QueriesOf(x), ahead = (int)Math.Min(int.MaxValue, 2 * Width * Math.Abs(x.K.Row) * sizeof(E));
+        for (int t = 0; t < n; t += Width)
         {
-            end = Math.Min(seen, (j / KeyBlock + 1) * KeyBlock);
-            int n = (int)(end - j);
-            // this block's values and the next one's keys come while scores are computed
-            x.V.Prefetch(x.V.Of(x.Sizes, item, 0), j, j + n, x.ValueSize);
-            x.K.Prefetch(x.K.Of(x.Sizes, item, 0), end, Math.Min(seen, end + KeyBlock), x.Size);
-            Scores(x, memory, item, j, n, count);
-            for (int r = 0; r < count; r++)
-            {
-                if (j < from) memory.Scores[r * KeyBlock] = AttentionLanes<T, S>.Of(double.NegativeInfinity);
-                Weights(x, memory, n, r, isFirst: j == start);
-            }
-            Values(x, memory, item, j, n, count, j == start ? Into.Store : Into.Add);
+            int w = Math.Min(Width, n - t), vectors = Vectors(w);
+            x.V.Prefetch(values, j + t, j + t + w, x.ValueSize);
+            Packing.Pack<M, E, T, V>(rows + t * x.K.Row, x.K.Row, x.K.Column, w, x.Size, memory.Keys, vectors * M.Lanes, ahead);
+            new PanelKernel<M, T, V>(count, vectors).Run(Elements(x.Size), memory.Queries, M.Rows, memory.Keys, vectors * M.Lanes, block.Scores + t, KeyBlock, Into.Store);
         }
         for (int r = 0; r < count; r++)
         {
-            AttentionLanes<T, S>.Finish(x.ValueSize, memory.Out + r * memory.OutPitch, memory.Largest + r, memory.Sum + r, x.LogSum is null ? null : x.LogSum + item * count + r);
-            E* target = x.O.Of(x.Sizes, item, 0) + r * resultRow;
-            T* row = memory.Out + r * memory.OutPitch;
-            if (IsNarrow) Narrow<E, T>.Put(row, x.ValueSize, 1, x.ValueSize, target, x.ValueSize);
-            else new Span<T>(row, x.ValueSize).CopyTo(new Span<T>(target, x.ValueSize));
+            if (j < keys.From) block.Scores[r * KeyBlock] = AttentionLanes<T, S>.Of(double.NegativeInfinity);
+            block.Largest[r] = AttentionLanes<T, S>.LargestAlong(n, block.Scores + r * KeyBlock, IsPaired ? Attention.FactorOf(x.Scale) : 1);
         }
     }
 
-    /// <summary>A panel of keys at a time goes through first-level cache.</summary>
+    /// <summary>Scores become weights, and these a chain over the values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Scores(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int count)
+    static void Values(in AttentionOf<E, T> x, in Memory memory, in Block block, long item, long j, int n)
     {
-        E* keys = x.K.Of(x.Sizes, item, 0) + j * x.K.Row;
-        for (int t = 0; t < n; t += PanelKeys)
+        int count = QueriesOf(x);
+        for (int r = 0; r < count; r++)
         {
-            int w = Math.Min(PanelKeys, n - t);
-            Packing.Pack<M, E, T, V>(keys + t * x.K.Row, x.K.Row, x.K.Column, w, x.Size, memory.Keys, PanelKeys);
-            new PanelKernel<M, T, V>(count, (w + M.Lanes - 1) / M.Lanes).Run(Elements(x.Size), memory.Queries, memory.Keys, PanelKeys, memory.Scores + t, KeyBlock, Into.Store);
+            T* scores = block.Scores + r * KeyBlock;
+            block.Sum[r] = default;
+            block.Shrink[r] = IsPaired
+                ? AttentionLanes<T, S>.WeightPairsAlong(n, scores, Attention.FactorOf(x.Scale), memory.Weights + r, count, block.Largest + r, block.Sum + r)
+                : AttentionLanes<T, S>.WeightsAlong(n, scores, block.Largest + r, block.Sum + r);
+            if (IsNarrow && !IsPaired)
+                for (int q = 0; q < n; q++) memory.Weights[q * count + r] = scores[q];
         }
-    }
-
-    /// <summary>A query's scores become weights; what was added up so far is scaled.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Weights(in AttentionOf<E, T> x, in Memory memory, int n, int r, bool isFirst)
-    {
-        T* scores = memory.Scores + r * KeyBlock;
-        double shrink = IsPaired
-            ? AttentionLanes<T, S>.WeightPairsAlong(n, scores, Attention.FactorOf(x.Scale), memory.Weights + r, M.Rows, memory.Largest + r, memory.Sum + r)
-            : AttentionLanes<T, S>.WeightsAlong(n, scores, memory.Largest + r, memory.Sum + r);
-        if (!isFirst && shrink != 1) AttentionLanes<T, S>.Scale(x.ValueSize, memory.Out + r * memory.OutPitch, shrink);
-        if (IsNarrow && !IsPaired)
-            for (int q = 0; q < n; q++) memory.Weights[q * M.Rows + r] = scores[q];
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int count, Into into)
-    {
         E* values = x.V.Of(x.Sizes, item, 0) + j * x.V.Row;
         int all = x.ValueSize / M.Lanes, turns = (all + M.Vectors - 1) / M.Vectors;
-        if (IsNarrow) Packing.Pack<M, E, T, V>(values, 1, x.V.Row, x.ValueSize, n, memory.Values, Width);
         for (int turn = 0, v = 0; turn < turns; turn++)
         {
-            // packed panels are full but for the last; in place 4 vectors are 2 + 2, not 3 + 1
-            int vectors = IsNarrow ? Math.Min(M.Vectors, all - v) : (all - v + turns - turn - 1) / (turns - turn);
-            T* target = memory.Out + v * M.Lanes;
-            if (IsNarrow) new PanelKernel<M, T, V>(count, vectors).Run(Elements(n), memory.Weights, memory.Values + v * M.Lanes * Elements(n), target, memory.OutPitch, into);
-            else KernelTable<M, T, V>.Get(count, vectors)(n, memory.Scores, KeyBlock, 1, (T*)values + v * M.Lanes, (nint)x.V.Row, target, memory.OutPitch, into);
+            // 4 vectors are 2 + 2, not 3 + 1
+            int vectors = (all - v + turns - turn - 1) / (turns - turn), width = vectors * M.Lanes;
+            T* target = block.Chain + v * M.Lanes;
+            if (IsNarrow)
+            {
+                Packing.Pack<M, E, T, V>(values + v * M.Lanes, 1, x.V.Row, width, n, memory.Values, width);
+                new PanelKernel<M, T, V>(count, vectors).Run(Elements(n), memory.Weights, count, memory.Values, width, target, x.ValueSize, Into.Store);
+            }
+            else KernelTable<M, T, V>.Get(count, vectors)(n, block.Scores, KeyBlock, 1, (T*)values + v * M.Lanes, (nint)x.V.Row, target, x.ValueSize, Into.Store);
             v += vectors;
+        }
+    }
+
+    /// <summary>What came before is scaled, and the block added to it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Join(in AttentionOf<E, T> x, in Memory memory, in Block block, bool isFirst)
+    {
+        for (int r = 0; r < QueriesOf(x); r++)
+        {
+            memory.Largest[r] = block.Largest[r];
+            T* sums = memory.Out + r * (long)x.ValueSize, chain = block.Chain + r * (long)x.ValueSize;
+            if (isFirst)
+            {
+                memory.Sum[r] = block.Sum[r];
+                new Span<T>(chain, x.ValueSize).CopyTo(new Span<T>(sums, x.ValueSize));
+            }
+            else AttentionLanes<T, S>.Join(x.ValueSize, sums, memory.Sum + r, block.Shrink[r], chain, block.Sum[r]);
+        }
+    }
+
+    static void Finish(in AttentionOf<E, T> x, in Memory memory, long item)
+    {
+        int count = QueriesOf(x);
+        for (int r = 0; r < count; r++)
+        {
+            T* row = memory.Out + r * (long)x.ValueSize;
+            AttentionLanes<T, S>.Finish(x.ValueSize, row, memory.Largest + r, memory.Sum + r, x.LogSum is null ? null : x.LogSum + item * count + r);
+            E* target = x.O.Of(x.Sizes, item, 0) + r * (x.Groups == 1 ? x.O.Row : x.O.Group);
+            if (IsNarrow) Narrow<E, T>.Put(row, x.ValueSize, 1, x.ValueSize, target, x.ValueSize);
+            else new Span<T>(row, x.ValueSize).CopyTo(new Span<T>(target, x.ValueSize));
         }
     }
 }

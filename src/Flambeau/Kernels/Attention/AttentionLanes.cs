@@ -184,7 +184,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
 
     /// <summary>What <see cref="Weights"/> does, for one query whose <paramref name="n"/> scores lie side by side, in room for whole vectors. Returns what what was added up before is multiplied by.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static double WeightsAlong(int n, T* scores, T* largest, T* sum)
+    public static T WeightsAlong(int n, T* scores, T* largest, T* sum)
     {
         var before = new Lane<T>(*largest);
         var m = Highest(n, scores, before);
@@ -196,20 +196,20 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
 
     /// <summary>What <see cref="WeightPairs"/> does, for one query. Pairs go <paramref name="step"/> elements apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static double WeightPairsAlong(int n, T* scores, double factor, T* pairs, nint step, T* largest, T* sum)
+    public static T WeightPairsAlong(int n, T* scores, double factor, T* pairs, nint step, T* largest, T* sum)
     {
         var before = new Lane<T>(*largest);
         var m = Larger(Highest(n, scores, Lane<T>.Constant(double.NegativeInfinity)) * Lane<T>.Constant(factor), before);
         S f = S.Constant(factor), below = -S.Broadcast(&m);
         for (int j = 0; j < n; j += S.Count) S.Store(Power(S.FusedMultiplyAdd(S.Load(scores + j), f, below)), scores + j);
-        if (n % 2 == 1) scores[n] = default;
         var total = Lane<T>.Constant(0);
-        for (int j = 0; j < n; j += 2, pairs += step)
-        {
-            Lane<T> even = new(scores[j]), odd = new(scores[j + 1]);
-            total = (total + even) + odd;
-            *(uint*)pairs = *(uint*)&even + 0x8000 >> 16 | *(uint*)&odd + 0x8000 & 0xFFFF0000;
-        }
+        for (int j = 0; j < n; j++) total = total + new Lane<T>(scores[j]);
+        if (n % 2 == 1) scores[n] = default;
+        // numbers of 16 bits side by side are pairs already: over the scores, or where they belong if pairs lie side by side too
+        ushort* halves = step == 1 ? (ushort*)pairs : (ushort*)scores;
+        for (int j = 0; j < n; j += S.Count) BFloat16Lanes.Store(Rounded(S.Load(scores + j)), halves + j);
+        if (step > 1)
+            for (int j = 0; j < (n + 1) / 2; j++) pairs[j * step] = ((T*)halves)[j];
         return Grown(before, m, total, largest, sum);
     }
 
@@ -226,12 +226,26 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         return atLeast;
     }
 
-    static double Grown(Lane<T> before, Lane<T> m, Lane<T> total, T* largest, T* sum)
+    static T Grown(Lane<T> before, Lane<T> m, Lane<T> total, T* largest, T* sum)
     {
         var shrink = Lane<T>.Exp2(before - m);
         *largest = m.Value;
         *sum = Lane<T>.FusedMultiplyAdd(new(*sum), shrink, total).Value;
-        return typeof(T) == typeof(float) ? (float)(object)shrink.Value : (double)(object)shrink.Value;
+        return shrink.Value;
+    }
+
+    /// <summary>The largest of <paramref name="n"/> scores, in exponents: by <paramref name="factor"/>.</summary>
+    public static T LargestAlong(int n, T* scores, double factor) => (Highest(n, scores, Lane<T>.Constant(double.NegativeInfinity)) * Lane<T>.Constant(factor)).Value;
+
+    public static T LargerOf(T x, T y) => Larger(new Lane<T>(x), new Lane<T>(y)).Value;
+
+    /// <summary>A later block's chain and sum join those of earlier ones, which are multiplied by <paramref name="shrink"/> first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Join(int columns, T* sums, T* sum, T shrink, T* chain, T total)
+    {
+        S factor = S.Broadcast(&shrink);
+        for (int d = 0; d < columns; d += S.Count) S.Store(S.Load(sums + d) * factor + S.Load(chain + d), sums + d);
+        *sum = Lane<T>.FusedMultiplyAdd(new(*sum), new(shrink), new(total)).Value;
     }
 
     /// <summary>A row of sums becomes the result, and <paramref name="logSum"/>, where it is given, <see cref="LogSums"/>.</summary>
