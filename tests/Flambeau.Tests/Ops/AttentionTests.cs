@@ -671,6 +671,39 @@ public class AttentionTests
         for (int i = 0; i < y.Length; i++) Assert.Equal(i / 4 == 7, float.IsNaN(y[i]));
     }
 
+    // by the bits of a float32; a bfloat16 keeps the upper half
+    [Theory]
+    [InlineData(0x7FC00000u), InlineData(0xFFC00000u), InlineData(0x7FFF0000u), InlineData(0xFFFF0000u), InlineData(0x7FFFFFFFu), InlineData(0xFFFFFFFFu)]
+    public void Any_NaN_passes_through_attention_in_bfloat16_and_its_gradients(uint bits) => InAllWays(DType.BFloat16, how =>
+    {
+        const int tokens = 60, size = 16;
+        var g = new Generator(2);
+        var nan = Tensor.FromArray([BitConverter.UInt32BitsToSingle(bits)]);
+        Tensor New() => Tensor.RandN([tokens, size], generator: g).To(DType.BFloat16);
+        Tensor q = New(), k = New(), v = New(), gradient = New(), mask = Tensor.Zeros([tokens, tokens]), broken = q.Clone(), far = gradient.Clone();
+        broken.Narrow(0, 7, 1).Copy_(nan.To(DType.BFloat16).Expand(1, size));
+        far.Narrow(0, 7, 1).Copy_(nan.To(DType.BFloat16).Expand(1, size));
+        mask.Narrow(0, 7, 1).Narrow(1, 3, 1).Copy_(nan.Unsqueeze(0));
+        void Check(Tensor q, Tensor? mask, Tensor gradient, bool result, string what)
+        {
+            what = $"{bits:X8}, {how}: {what}";
+            // row 7 alone
+            void Row(Tensor x, bool isNaN)
+            {
+                float[] all = x.To(DType.Float32).ToArray<float>();
+                for (int i = 0; i < all.Length; i++) Assert.True(float.IsNaN(all[i]) == (isNaN && i / size == 7), $"{what}: {i}");
+            }
+            Row(q.ScaledDotProductAttention(k, v, mask), result);
+            var found = Gradients(q, k, v, (a, b, c) => a.ScaledDotProductAttention(b, c, mask), gradient);
+            Row(found[0], true);
+            // what it sees
+            foreach (var x in found[1..]) Assert.True(x.IsNaN().All().Item() == 1, $"{what}: a gradient is not NaN everywhere");
+        }
+        Check(broken, null, gradient, true, "a query");
+        Check(q, mask, gradient, true, "a mask");
+        Check(q, null, far, false, "a gradient");
+    });
+
     [Fact]
     public void The_gradient_of_a_mask_that_is_learned_and_second_order_and_tangents_agree_with_the_operators()
     {

@@ -167,7 +167,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
             // 4 vectors are 2 + 2, not 3 + 1
             int vectors = (all - v + turns - turn - 1) / (turns - turn);
             for (int r = first; r < h; r += M.Rows)
-                KernelTable<M, T, V>.Get(Math.Min(M.Rows, h - r), vectors)(n, memory.Scores + r * Pitch, Pitch, 1, keys + v * M.Lanes, step, gradient + r * row + v * M.Lanes, row, Into.Add);
+                KernelTable<M, T, V>.Get(Math.Min(M.Rows, h - r), vectors)((nint)Math.Clamp(x.Seen(i + r + M.Rows - 1) - j, 1, n), memory.Scores + r * Pitch, Pitch, 1, keys + v * M.Lanes, step, gradient + r * row + v * M.Lanes, row, Into.Add);
             v += vectors;
         }
     }
@@ -215,7 +215,16 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
         AttentionLanes<T, S>.Gradients(count, vectors, scores, gradients, Pitch, logSum, delta, x.Window > 0 ? seen - x.Window : -count, x.IsCausal ? seen : width);
         // the weights that met the values
         if (x.IsDropped) AttentionLanes<T, S>.Drop(count, vectors, scores, Pitch, memory.Uniform, width, x.Dropout);
-        Accumulate<M, T, V>.Rows(x.ValueSize, count, x.GradO.Of(x.Sizes, item, group) + i * x.GradO.Row, x.GradO.Column, x.GradO.Row, scores, Pitch, memory.GradV + offset * x.ValueSize, width, vectors, Into.Add);
-        Accumulate<M, T, V>.Rows(x.Size, count, x.Q.Of(x.Sizes, item, group) + i * x.Q.Row, x.Q.Column, x.Q.Row, gradients, Pitch, memory.GradK + offset * x.Size, width, vectors, Into.Add);
+        T* gradV = memory.GradV + offset * x.ValueSize, gradK = memory.GradK + offset * x.Size;
+        for (int v = 0, next; v < vectors; v = next)
+        {
+            // a vector of keys meets the rows that see some of them
+            int lane = v * M.Lanes, unseen = (int)Math.Max(0, x.FirstQuery(j + lane) - i);
+            next = x.FirstQuery(j + w - 1) <= i ? vectors : v + 1;
+            if (unseen >= count) break;
+            long row = i + unseen;
+            Accumulate<M, T, V>.Rows(x.ValueSize, count - unseen, x.GradO.Of(x.Sizes, item, group) + row * x.GradO.Row, x.GradO.Column, x.GradO.Row, scores + unseen * Pitch + lane, Pitch, gradV + lane, width, next - v, Into.Add);
+            Accumulate<M, T, V>.Rows(x.Size, count - unseen, x.Q.Of(x.Sizes, item, group) + row * x.Q.Row, x.Q.Column, x.Q.Row, gradients + unseen * Pitch + lane, Pitch, gradK + lane, width, next - v, Into.Add);
+        }
     }
 }

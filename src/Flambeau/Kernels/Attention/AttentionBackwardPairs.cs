@@ -199,7 +199,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
         if (first >= h) return;
         for (int t = 0; t < n; t += Width) Tile(x, memory, item, group, i, first, h, j + t, Math.Min(Width, n - t), t);
         float* gradient = memory.GradQ + group * memory.GradQPitch + i * RowOf(x);
-        nint row = (nint)RowOf(x), pairs = Pairs(n);
+        nint row = (nint)RowOf(x);
         var into = j == 0 && !Adds(x) ? Into.Store : Into.Add;
         int all = (int)RowOf(x) / M.Lanes, turns = (all + M.Vectors - 1) / M.Vectors;
         for (int turn = 0, v = 0; turn < turns; turn++)
@@ -207,7 +207,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
             // 4 vectors are 2 + 2, not 3 + 1
             int vectors = (all - v + turns - turn - 1) / (turns - turn);
             for (int r = first; r < h; r += M.Rows)
-                new RowKernel<M, float, V>(Math.Min(M.Rows, h - r), vectors).Run(pairs, memory.Rows + r * RowPitch, memory.KeyPairs + v * M.Lanes, row, gradient + r * row + v * M.Lanes, row, into);
+                new RowKernel<M, float, V>(Math.Min(M.Rows, h - r), vectors).Run(Pairs(Math.Clamp(x.Seen(i + r + M.Rows - 1) - j, 1, n)), memory.Rows + r * RowPitch, memory.KeyPairs + v * M.Lanes, row, gradient + r * row + v * M.Lanes, row, into);
             v += vectors;
         }
     }
@@ -228,8 +228,15 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
         long block = i / QueryBlock;
         var into = group == 0 && !Adds(x) && block == (x.IsCausal ? j / QueryBlock : 0) ? Into.Store : Into.Add;
         nint panel = Pairs(Math.Min(QueryBlock, x.Queries - i));
-        Accumulate(x.ValueSize, panel, start, end, memory.GradOPairs + group * memory.GradOPairsPitch + block * Across(x.ValueSize), memory.Weights, memory.GradV + offset * x.ValueSize, vectors, into);
-        Accumulate(x.Size, panel, start, end, memory.QueryPairs + group * memory.QueryPairsPitch + block * Across(x.Size), memory.Gradients, memory.GradK + offset * x.Size, vectors, into);
+        float* gradO = memory.GradOPairs + group * memory.GradOPairsPitch + block * Across(x.ValueSize), queries = memory.QueryPairs + group * memory.QueryPairsPitch + block * Across(x.Size);
+        for (int v = 0, next; v < vectors; v = next)
+        {
+            // a vector of keys meets the rows that see some of them, from an even one on, and one pair at least: it stores
+            int lane = v * M.Lanes, seen = (int)Math.Clamp(x.FirstQuery(j + lane) - i, start, end - 1) / 2 * 2;
+            next = x.FirstQuery(j + w - 1) <= i + start ? vectors : v + 1;
+            Accumulate(x.ValueSize, panel, seen, end, gradO, memory.Weights + lane, memory.GradV + offset * x.ValueSize + lane, next - v, into);
+            Accumulate(x.Size, panel, seen, end, queries, memory.Gradients + lane, memory.GradK + offset * x.Size + lane, next - v, into);
+        }
     }
 
     /// <summary>C[columns × width] = or += Aᵀ · B, of a block's rows those from <paramref name="start"/> to <paramref name="end"/>, in pairs, of which a panel has so many.</summary>

@@ -144,7 +144,7 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
             if (x.IsMasked) Mask(x, memory, item, group, i, j, n, w, vectors);
             bool rose = Weights(x, memory, item, group, i, j, n, w, vectors);
             if (j > start && rose) AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
-            Values(x, memory, item, j, n, vectors, j == start ? Into.Store : Into.Add);
+            Values(x, memory, item, i, j, n, vectors, j == start ? Into.Store : Into.Add);
         }
         if (seen <= start) new Span<T>(memory.Out, x.ValueSize * width).Clear();
         AttentionLanes<T, S>.Reciprocals(vectors, memory.Sum, memory.Factor);
@@ -191,13 +191,28 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         return rose;
     }
 
-    /// <summary>Adds the values of a block of keys, or of its end, by their weights.</summary>
+    /// <summary>Adds the values of a block of keys, or of its end, by their weights; a vector of queries those that some of them see: the zeros behind add nothing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int vectors, Into into)
+    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long i, long j, int n, int vectors, Into into)
     {
+        long ahead = x.Shift + i - j;
+        for (int v = 0, next; v < vectors; v = next)
+        {
+            int seen = x.IsCausal ? (int)Math.Clamp(ahead + (v + 1) * M.Lanes, 1, n) : n;
+            // all that remain, where the first one sees all
+            next = seen == n ? vectors : v + 1;
+            Values(x, memory, item, j, seen, v * M.Lanes, next - v, into);
+        }
+    }
+
+    /// <summary>The same for vectors from <paramref name="lane"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int lane, int vectors, Into into)
+    {
+        T* weights = memory.Scores + lane, sums = memory.Out + lane;
         if (!IsNarrow)
         {
-            Accumulate<M, T, V>.Rows(x.ValueSize, n, (T*)x.V.Of(x.Sizes, item, 0) + j * x.V.Row, x.V.Column, x.V.Row, memory.Scores, Width, memory.Out, Width, vectors, into);
+            Accumulate<M, T, V>.Rows(x.ValueSize, n, (T*)x.V.Of(x.Sizes, item, 0) + j * x.V.Row, x.V.Column, x.V.Row, weights, Width, sums, Width, vectors, into);
             return;
         }
         long block = j / Attention.KeyBlock, begin = block * Attention.KeyBlock;
@@ -205,7 +220,7 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         // panels are as long as the block has keys, of which a query may see fewer
         nint steps = Elements(n), panel = Elements((int)Math.Min(Attention.KeyBlock, x.Keys - begin));
         for (int d = 0; d < x.ValueSize; d += M.Rows)
-            new PanelKernel<M, T, V>(Math.Min(M.Rows, x.ValueSize - d), vectors).Run(steps, values + d * panel, memory.Scores, memory.Out + d * Width, Width, into);
+            new PanelKernel<M, T, V>(Math.Min(M.Rows, x.ValueSize - d), vectors).Run(steps, values + d * panel, weights, sums + d * Width, Width, into);
     }
 
     /// <summary>The finished results into their rows.</summary>

@@ -150,7 +150,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static S Joined(S even, S odd) => S.Or(S.ShiftRightBits(even, 16), S.And(odd, S.FromBits(unchecked((int)0xFFFF0000))));
 
-    /// <summary>The upper halves are rounded; NaN stays NaN unless its lower half is not empty.</summary>
+    /// <summary>The upper halves are rounded. NaN stays NaN, since no lower half is full: those of numbers that were bfloat16 and of new ones are empty, and those of a bias were made so.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static S Rounded(S x) => S.AddBits(x, S.FromBits(0x8000));
 
@@ -320,16 +320,17 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             }
     }
 
-    /// <summary>The same without the scores: bias becomes bias · log₂ e.</summary>
+    /// <summary>The same without the scores: bias becomes bias · log₂ e, and any NaN the one whose lower half is empty.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Exponents(int rows, int vectors, T* bias, nint pitch)
     {
-        S hidden = S.Constant(double.NegativeInfinity), lowest = S.Constant(Lowest), log2E = S.Constant(1 / Math.Log(2));
+        S noNumber = S.Constant(double.NaN), hidden = S.Constant(double.NegativeInfinity), lowest = S.Constant(Lowest), log2E = S.Constant(1 / Math.Log(2));
         for (int r = 0; r < rows; r++, bias += pitch)
             for (int q = 0; q < vectors * S.Count; q += S.Count)
             {
                 S b = S.Load(bias + q), exponent = b * log2E;
-                S.Store(S.Select(S.Equal(b, hidden), hidden, S.Select(exponent < lowest, lowest, exponent)), bias + q);
+                exponent = S.Select(S.Equal(b, hidden), hidden, S.Select(exponent < lowest, lowest, exponent));
+                S.Store(S.Select(S.Equal(b, b), exponent, noNumber), bias + q);
             }
     }
 
