@@ -223,16 +223,18 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
         AttentionLanes<T, S>.Begin(QueriesOf(x), memory.Largest, memory.Sum);
     }
 
-    /// <summary>Scores and the largest of them. A panel of keys at a time goes through first-level cache; its values are asked for meanwhile, a little at a time, since a core waits for few lines at once.</summary>
+    /// <summary>Scores and the largest of them. A panel of keys at a time goes through first-level cache.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Scores(in AttentionOf<E, T> x, in Keys keys, in Memory memory, in Block block, long item, long j, int n)
     {
-        E* rows = x.K.Of(x.Sizes, item, 0) + j * x.K.Row, values = x.V.Of(x.Sizes, item, 0);
-        int count = QueriesOf(x), ahead = (int)Math.Min(int.MaxValue, 2 * Width * Math.Abs(x.K.Row) * sizeof(E));
+        E* rows = x.K.Of(x.Sizes, item, 0) + j * x.K.Row;
+        bool isStream = x.K.IsStream(x.Size);
+        // packing asks for the panel after the next, but not for what a stream brings
+        int count = QueriesOf(x), ahead = isStream ? 1 : (int)Math.Min(int.MaxValue, 2 * Width * Math.Abs(x.K.Row) * sizeof(E));
         for (int t = 0; t < n; t += Width)
         {
             int w = Math.Min(Width, n - t), vectors = Vectors(w);
-            x.V.Prefetch(values, j + t, j + t + w, x.ValueSize);
+            if (isStream) x.K.Fetch(rows, t, t + w, x.Size);
             Packing.Pack<M, E, T, V>(rows + t * x.K.Row, x.K.Row, x.K.Column, w, x.Size, memory.Keys, vectors * M.Lanes, ahead);
             new PanelKernel<M, T, V>(count, vectors).Run(Elements(x.Size), memory.Queries, M.Rows, memory.Keys, vectors * M.Lanes, block.Scores + t, KeyBlock, Into.Store);
         }
@@ -248,6 +250,7 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
     static void Values(in AttentionOf<E, T> x, in Memory memory, in Block block, long item, long j, int n)
     {
         int count = QueriesOf(x);
+        x.V.Fetch(x.V.Of(x.Sizes, item, 0), j, j + n, x.ValueSize);
         for (int r = 0; r < count; r++)
         {
             T* scores = block.Scores + r * KeyBlock;
