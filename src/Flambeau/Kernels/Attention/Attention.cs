@@ -23,16 +23,6 @@ internal unsafe struct Heads<T> where T : unmanaged
         return at;
     }
 
-    /// <summary>Brings rows of a head that are read next: as a stream where they are one, else as <see cref="Prefetch"/> does.</summary>
-    public readonly void Fetch(T* head, long from, long to, int columns)
-    {
-        if (IsStream(columns)) Kernels.Prefetch.ByReading(head + from * Row, (to - from) * Row * sizeof(T));
-        else Prefetch(head, from, to, columns);
-    }
-
-    /// <summary>True if a head's rows lie one after the other.</summary>
-    public readonly bool IsStream(int columns) => Column == 1 && Row == columns;
-
     /// <summary>Asks for rows of a head before they are read or written.</summary>
     public readonly void Prefetch(T* head, long from, long to, int columns)
     {

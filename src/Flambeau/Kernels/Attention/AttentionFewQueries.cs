@@ -109,7 +109,9 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
                 long item = i / keys.Blocks;
                 var (j, n) = keys.Of(i % keys.Blocks);
                 if (item != begun) Begin(X, memory, begun = item);
-                Scores(X, keys, memory, new Block(X, Blocks + i * Block.Elements(X)), item, j, n);
+                var block = new Block(X, Blocks + i * Block.Elements(X));
+                Scores(X, keys, memory, block, item, j, n);
+                for (int r = 0; r < QueriesOf(X); r++) block.Largest[r] = AttentionLanes<T, S>.LargestAlong(n, block.Scores + r * KeyBlock, IsPaired ? Attention.FactorOf(X.Scale) : 1);
             }
         }
     }
@@ -195,7 +197,7 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
 
         public Memory(in AttentionOf<E, T> x)
         {
-            long queries = M.Rows * (long)Elements(x.Size), keys = Width * (long)Elements(x.Size), values = IsNarrow ? Width * (long)Elements(KeyBlock) : 0, weights = M.Rows * (long)Elements(KeyBlock);
+            long queries = M.Rows * (long)Elements(x.Size), keys = Width * (long)Elements(x.Size), values = IsNarrow ? Columns * (long)Elements(KeyBlock) : 0, weights = M.Rows * (long)Elements(KeyBlock);
             long block = AttentionFewQueries<M, E, T, V, S>.Block.Elements(x), result = QueriesOf(x) * (long)x.ValueSize;
             T* at = (T*)Scratch.Rent(Slot.A, (queries + keys + values + weights + block + result + 2 * M.Rows + 8 * 16) * sizeof(T));
             Queries = Take(queries);
@@ -223,26 +225,20 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
         AttentionLanes<T, S>.Begin(QueriesOf(x), memory.Largest, memory.Sum);
     }
 
-    /// <summary>Scores and the largest of them. A panel of keys at a time goes through first-level cache.</summary>
+    /// <summary>Scores. A panel of keys at a time goes through first-level cache; its values are asked for meanwhile, a little at a time, since a core waits for few lines at once.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Scores(in AttentionOf<E, T> x, in Keys keys, in Memory memory, in Block block, long item, long j, int n)
     {
-        E* rows = x.K.Of(x.Sizes, item, 0) + j * x.K.Row;
-        bool isStream = x.K.IsStream(x.Size);
-        // packing asks for the panel after the next, but not for what a stream brings
-        int count = QueriesOf(x), ahead = isStream ? 1 : (int)Math.Min(int.MaxValue, 2 * Width * Math.Abs(x.K.Row) * sizeof(E));
+        E* rows = x.K.Of(x.Sizes, item, 0) + j * x.K.Row, values = x.V.Of(x.Sizes, item, 0);
+        int count = QueriesOf(x), ahead = (int)Math.Min(int.MaxValue, 2 * Width * Math.Abs(x.K.Row) * sizeof(E));
         for (int t = 0; t < n; t += Width)
         {
             int w = Math.Min(Width, n - t), vectors = Vectors(w);
-            if (isStream) x.K.Fetch(rows, t, t + w, x.Size);
+            x.V.Prefetch(values, j + t, j + t + w, x.ValueSize);
             Packing.Pack<M, E, T, V>(rows + t * x.K.Row, x.K.Row, x.K.Column, w, x.Size, memory.Keys, vectors * M.Lanes, ahead);
             new PanelKernel<M, T, V>(count, vectors).Run(Elements(x.Size), memory.Queries, M.Rows, memory.Keys, vectors * M.Lanes, block.Scores + t, KeyBlock, Into.Store);
         }
-        for (int r = 0; r < count; r++)
-        {
-            if (j < keys.From) block.Scores[r * KeyBlock] = AttentionLanes<T, S>.Of(double.NegativeInfinity);
-            block.Largest[r] = AttentionLanes<T, S>.LargestAlong(n, block.Scores + r * KeyBlock, IsPaired ? Attention.FactorOf(x.Scale) : 1);
-        }
+        for (int r = 0; r < count && j < keys.From; r++) block.Scores[r * KeyBlock] = AttentionLanes<T, S>.Of(double.NegativeInfinity);
     }
 
     /// <summary>Scores become weights, and these a chain over the values.</summary>
@@ -250,32 +246,37 @@ internal static unsafe class AttentionFewQueries<M, E, T, V, S> where M : ILaneM
     static void Values(in AttentionOf<E, T> x, in Memory memory, in Block block, long item, long j, int n)
     {
         int count = QueriesOf(x);
-        x.V.Fetch(x.V.Of(x.Sizes, item, 0), j, j + n, x.ValueSize);
         for (int r = 0; r < count; r++)
         {
             T* scores = block.Scores + r * KeyBlock;
-            block.Sum[r] = default;
-            block.Shrink[r] = IsPaired
-                ? AttentionLanes<T, S>.WeightPairsAlong(n, scores, Attention.FactorOf(x.Scale), memory.Weights + r, count, block.Largest + r, block.Sum + r)
-                : AttentionLanes<T, S>.WeightsAlong(n, scores, block.Largest + r, block.Sum + r);
-            if (IsNarrow && !IsPaired)
-                for (int q = 0; q < n; q++) memory.Weights[q * count + r] = scores[q];
+            block.Shrink[r] = IsPaired ? AttentionLanes<T, S>.WeightsAlong(n, scores, Attention.FactorOf(x.Scale), block.Largest + r) : AttentionLanes<T, S>.WeightsAlong(n, scores, block.Largest + r);
+        }
+        AttentionLanes<T, S>.SumsAlong(count, n, block.Scores, KeyBlock, block.Sum);
+        for (int r = 0; r < count && IsNarrow; r++)
+        {
+            T* weights = block.Scores + r * KeyBlock;
+            if (IsPaired) AttentionLanes<T, S>.PairsAlong(n, weights, memory.Weights + r, count);
+            else
+                for (int q = 0; q < n; q++) memory.Weights[q * count + r] = weights[q];
         }
         E* values = x.V.Of(x.Sizes, item, 0) + j * x.V.Row;
-        int all = x.ValueSize / M.Lanes, turns = (all + M.Vectors - 1) / M.Vectors;
-        for (int turn = 0, v = 0; turn < turns; turn++)
-        {
-            // 4 vectors are 2 + 2, not 3 + 1
-            int vectors = (all - v + turns - turn - 1) / (turns - turn), width = vectors * M.Lanes;
-            T* target = block.Chain + v * M.Lanes;
-            if (IsNarrow)
-            {
-                Packing.Pack<M, E, T, V>(values + v * M.Lanes, 1, x.V.Row, width, n, memory.Values, width);
-                new PanelKernel<M, T, V>(count, vectors).Run(Elements(n), memory.Weights, count, memory.Values, width, target, x.ValueSize, Into.Store);
-            }
-            else KernelTable<M, T, V>.Get(count, vectors)(n, block.Scores, KeyBlock, 1, (T*)values + v * M.Lanes, (nint)x.V.Row, target, x.ValueSize, Into.Store);
-            v += vectors;
-        }
+        if (IsNarrow)
+            for (int d = 0; d < x.ValueSize; d += Columns) PackedValues(x, memory, block, values + d, Math.Min(Columns, x.ValueSize - d), d, n);
+        else
+            for (int d = 0; d < x.ValueSize; d += 2 * M.Lanes)
+                KernelTable<M, T, V>.Get(count, Math.Min(2, Vectors(x.ValueSize - d)))(n, block.Scores, KeyBlock, 1, (T*)values + d, (nint)x.V.Row, block.Chain + d, x.ValueSize, Into.Store);
+    }
+
+    /// <summary>Columns of values that are packed at a time: a block of them fits first-level cache.</summary>
+    const int Columns = 64;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void PackedValues(in AttentionOf<E, T> x, in Memory memory, in Block block, E* values, int width, int column, int n)
+    {
+        int count = QueriesOf(x);
+        Packing.Pack<M, E, T, V>(values, 1, x.V.Row, width, n, memory.Values, width);
+        for (int d = 0; d < width; d += 2 * M.Lanes)
+            new PanelKernel<M, T, V>(count, Math.Min(2, Vectors(width - d))).Run(Elements(n), memory.Weights, count, memory.Values + d, width, block.Chain + column + d, x.ValueSize, Into.Store);
     }
 
     /// <summary>What came before is scaled, and the block added to it.</summary>

@@ -182,35 +182,64 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         for (int i = whole; i < count; i++) x[i] = (new Lane<T>(x[i]) * Lane<T>.Constant(factor)).Value;
     }
 
-    /// <summary>What <see cref="Weights"/> does, for one query whose <paramref name="n"/> scores lie side by side, in room for whole vectors. Returns what what was added up before is multiplied by.</summary>
+    /// <summary>What <see cref="Weights"/> does, but for the sum, for one query whose <paramref name="n"/> scores lie side by side, in room for whole vectors. Returns what what was added up before is multiplied by.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static T WeightsAlong(int n, T* scores, T* largest, T* sum)
+    public static T WeightsAlong(int n, T* scores, T* largest)
     {
         var before = new Lane<T>(*largest);
         var m = Highest(n, scores, before);
         for (int j = 0; j < n; j += S.Count) S.Store(S.Exp2(S.Load(scores + j) - S.Broadcast(&m)), scores + j);
-        var total = Lane<T>.Constant(0);
-        for (int j = 0; j < n; j++) total = total + new Lane<T>(scores[j]);
-        return Grown(before, m, total, largest, sum);
+        *largest = m.Value;
+        return Lane<T>.Exp2(before - m).Value;
     }
 
-    /// <summary>What <see cref="WeightPairs"/> does, for one query. Pairs go <paramref name="step"/> elements apart.</summary>
+    /// <summary>The same as <see cref="WeightPairs"/> has it; the weights are not rounded yet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static T WeightPairsAlong(int n, T* scores, double factor, T* pairs, nint step, T* largest, T* sum)
+    public static T WeightsAlong(int n, T* scores, double factor, T* largest)
     {
         var before = new Lane<T>(*largest);
         var m = Larger(Highest(n, scores, Lane<T>.Constant(double.NegativeInfinity)) * Lane<T>.Constant(factor), before);
         S f = S.Constant(factor), below = -S.Broadcast(&m);
         for (int j = 0; j < n; j += S.Count) S.Store(Power(S.FusedMultiplyAdd(S.Load(scores + j), f, below)), scores + j);
-        var total = Lane<T>.Constant(0);
-        for (int j = 0; j < n; j++) total = total + new Lane<T>(scores[j]);
-        if (n % 2 == 1) scores[n] = default;
-        // numbers of 16 bits side by side are pairs already: over the scores, or where they belong if pairs lie side by side too
-        ushort* halves = step == 1 ? (ushort*)pairs : (ushort*)scores;
-        for (int j = 0; j < n; j += S.Count) BFloat16Lanes.Store(Rounded(S.Load(scores + j)), halves + j);
+        *largest = m.Value;
+        return Lane<T>.Exp2(before - m).Value;
+    }
+
+    /// <summary>The sum of each row in the order of its elements, four rows at a time: one waits for the sum before.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SumsAlong(int rows, int n, T* x, nint pitch, T* sums)
+    {
+        int r = 0;
+        for (; r + 4 <= rows; r += 4, x += 4 * pitch)
+        {
+            Lane<T> a = Lane<T>.Constant(0), b = a, c = a, d = a;
+            for (int j = 0; j < n; j++)
+            {
+                a = a + new Lane<T>(x[j]);
+                b = b + new Lane<T>(x[pitch + j]);
+                c = c + new Lane<T>(x[2 * pitch + j]);
+                d = d + new Lane<T>(x[3 * pitch + j]);
+            }
+            (sums[r], sums[r + 1], sums[r + 2], sums[r + 3]) = (a.Value, b.Value, c.Value, d.Value);
+        }
+        for (; r < rows; r++, x += pitch)
+        {
+            var sum = Lane<T>.Constant(0);
+            for (int j = 0; j < n; j++) sum = sum + new Lane<T>(x[j]);
+            sums[r] = sum.Value;
+        }
+    }
+
+    /// <summary>A row of weights is rounded and becomes pairs, <paramref name="step"/> elements apart; after an odd number comes a zero. The row is overwritten.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PairsAlong(int n, T* weights, T* pairs, nint step)
+    {
+        if (n % 2 == 1) weights[n] = default;
+        // numbers of 16 bits side by side are pairs: where they belong if these lie side by side too
+        ushort* halves = (ushort*)(step == 1 ? pairs : weights);
+        for (int j = 0; j < n; j += S.Count) BFloat16Lanes.Store(Rounded(S.Load(weights + j)), halves + j);
         if (step > 1)
             for (int j = 0; j < (n + 1) / 2; j++) pairs[j * step] = ((T*)halves)[j];
-        return Grown(before, m, total, largest, sum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -226,15 +255,8 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         return atLeast;
     }
 
-    static T Grown(Lane<T> before, Lane<T> m, Lane<T> total, T* largest, T* sum)
-    {
-        var shrink = Lane<T>.Exp2(before - m);
-        *largest = m.Value;
-        *sum = Lane<T>.FusedMultiplyAdd(new(*sum), shrink, total).Value;
-        return shrink.Value;
-    }
-
     /// <summary>The largest of <paramref name="n"/> scores, in exponents: by <paramref name="factor"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static T LargestAlong(int n, T* scores, double factor) => (Highest(n, scores, Lane<T>.Constant(double.NegativeInfinity)) * Lane<T>.Constant(factor)).Value;
 
     public static T LargerOf(T x, T y) => Larger(new Lane<T>(x), new Lane<T>(y)).Value;

@@ -12,15 +12,6 @@ internal static unsafe class Prefetch
         if (Sse.IsSupported) Sse.Prefetch0(p);
     }
 
-    /// <summary>
-    /// Reads from each line, in rising order: then hardware fetches what follows, more lines at once than a core may ask for by itself (some two dozen), which is what <see cref="RowsToL2"/> is bound by.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void ByReading(void* first, long bytes)
-    {
-        for (byte* p = (byte*)first, end = p + bytes; p < end; p += 64) Volatile.Read(ref *p);
-    }
-
     /// <summary>The lines of a block of rows of vectors, a pitch apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ToL1<T>(T* block, int rows, nint pitch, int vectors, int lanes) where T : unmanaged
