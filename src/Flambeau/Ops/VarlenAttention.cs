@@ -82,6 +82,8 @@ namespace Flambeau.Ops
     public readonly struct VarlenAttention : IComposite
     {
         /// <inheritdoc/>
+        public static string? TorchName => "varlen_attn";
+        /// <inheritdoc/>
         public static CastPolicy Autocast => CastPolicy.Lower;
         /// <inheritdoc/>
         public static IEnumerable<Sample> Samples =>
