@@ -161,5 +161,28 @@ internal static partial class OperatorTable
             return new(operands, x => [x[0].ScaledDotProductAttention(x[1], x[2], x.Length > 3 ? x[3] : null, isCausal: causal)],
                 x => [F.scaled_dot_product_attention(x[0], x[1], x[2], x.Length > 3 ? x[3] : null, 0, causal)], new(64, 64), $"causal {causal}");
         }),
+        new("VarlenAttention", d =>
+        {
+            // by PyTorch's attention to each sequence, since its own form for sequences has no kernel for the CPU
+            var (type, causal) = (d.Of(DType.Float32, DType.Float64), d.Chance(0.5));
+            int shared = d.Next(1, 2), heads = shared * d.Next(1, 3), size = d.Next(1, 20);
+            int[] queries = [.. Enumerable.Range(0, d.Next(1, 4)).Select(_ => d.Next(0, 20))], keys = causal ? queries : [.. queries.Select(_ => d.Next(1, 20))];
+            Operand[] operands = [d.Operand(type, [queries.Sum(), heads, size], Values.Tame), d.Operand(type, [keys.Sum(), shared, size], Values.Tame), d.Operand(type, [keys.Sum(), shared, size], Values.Tame)];
+            int[] Ends(int[] lengths) => [.. lengths.Select((_, i) => lengths[..i].Sum()), lengths.Sum()];
+            Theirs Of(Theirs x, int[] lengths, int i) => x.narrow(0, lengths[..i].Sum(), lengths[i]).transpose(0, 1).repeat_interleave(heads / x.shape[1], 0);
+            return new(operands, x => [x[0].VarlenAttention(x[1], x[2], Ours.FromArray(Ends(queries)), Ours.FromArray(Ends(keys)), causal)],
+                x => [torch.cat([x[0].narrow(0, 0, 0), .. Enumerable.Range(0, queries.Length).Where(i => queries[i] > 0)
+                    .Select(i => F.scaled_dot_product_attention(Of(x[0], queries, i), Of(x[1], keys, i), Of(x[2], keys, i), null, 0, causal).transpose(0, 1))], 0)], new(64, 64), $"causal {causal}");
+        }),
+        new("ScaledDotProductAttention in a window", d =>
+        {
+            // no query without a key: PyTorch's formulas differ there from version to version
+            var type = d.Of(DType.Float32, DType.Float64);
+            long t = d.Next(1, 20), s = t + (d.Chance(0.5) ? d.Next(0, 200) : 0), size = d.Chance(0.5) ? 16 : d.Next(1, 20), window = d.Next(1, 20);
+            long[] heads = [d.Next(1, 2), d.Next(1, 3)];
+            Operand[] operands = [d.Operand(type, [.. heads, t, size], Values.Tame), d.Operand(type, [.. heads, s, size], Values.Tame), d.Operand(type, [.. heads, s, size], Values.Tame)];
+            return new(operands, x => [x[0].ScaledDotProductAttention(x[1], x[2], window: window)],
+                x => [F.scaled_dot_product_attention(x[0], x[1], x[2], torch.ones([t, s], torch.ScalarType.Bool).tril(s - t).triu(s - t - window + 1), 0, false)], new(64, 64), $"window {window}");
+        }),
     ];
 }

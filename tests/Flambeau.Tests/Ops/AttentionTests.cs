@@ -316,6 +316,44 @@ public class AttentionTests
         foreach (int i in new[] { 0, 7, 39 }) Bits.Equal(all.Narrow(2, i, 1), q.Narrow(2, i, 1).ScaledDotProductAttention(k, v), $"query {i} of {name}");
     }
 
+    // one head of the keys and a few, whose blocks of keys threads share, and more than that; an odd number of keys, a window that begins at an odd one
+    [Theory, InlineData("float32"), InlineData("float64"), InlineData("bfloat16"), InlineData("float16")]
+    public void Threads_that_share_one_cache_leave_its_bits(string name)
+    {
+        var type = Enum.Parse<DType>(name, ignoreCase: true);
+        int threads = Team.Threads;
+        try
+        {
+            foreach (var (shared, groups) in new[] { (1, 1), (2, 4), (20, 1) })
+            {
+                const int keys = 9001;
+                var g = new Generator((ulong)groups);
+                var rising = Tensor.Arange(0, keys, 1, DType.Float32).Unsqueeze(1) * 0.0003 + 0.2;
+                Tensor q = Tensor.RandN([shared * groups, 60, 24], generator: g).To(type), k = (Tensor.RandN([shared, keys, 24], generator: g) * rising).To(type), v = Tensor.RandN([shared, keys, 32], generator: g).To(type);
+                Team.Threads = 1;
+                // among queries that fill vectors: this one's row of a mask
+                var window = WindowMask(1, keys, 2500).Expand(60, keys);
+                Tensor all = q.ScaledDotProductAttention(k, v), seen = q.ScaledDotProductAttention(k, v, window), one = q.Narrow(1, 7, 1);
+                foreach (int count in new[] { 1, 3 })
+                {
+                    Team.Threads = count;
+                    InAllWays(type, how =>
+                    {
+                        SameBits(all.Narrow(1, 7, 1), one.ScaledDotProductAttention(k, v), $"{count} threads, {how}, {shared} heads of {groups}");
+                        SameBits(seen.Narrow(1, 7, 1), one.ScaledDotProductAttention(k, v, window: 2500), $"{count} threads, {how}, {shared} heads of {groups}, in a window");
+                    });
+                }
+                // what is kept for the backward pass
+                var gradient = Tensor.RandN([shared * groups, 1, 32], generator: g).To(type);
+                var found = Gradients(one, k, v, (a, b, c) => a.ScaledDotProductAttention(b, c), gradient);
+                Team.Threads = 1;
+                var expected = Gradients(one, k, v, (a, b, c) => a.ScaledDotProductAttention(b, c, Tensor.Full([1, keys], true)), gradient);
+                for (int i = 0; i < 3; i++) SameBits(expected[i], found[i], $"{shared} heads of {groups}, gradient {i}");
+            }
+        }
+        finally { Team.Threads = threads; }
+    }
+
     [Theory]
     [InlineData("float32"), InlineData("bfloat16"), InlineData("float16")]
     public void A_query_has_the_same_bits_in_any_company(string name)
@@ -376,6 +414,238 @@ public class AttentionTests
         }
     }
 
+    // ---- windows ----
+
+    // queries t of T stand at t + S − T
+    static Tensor WindowMask(long queries, long keys, long window)
+    {
+        var mask = Tensor.Full([queries, keys], false);
+        for (long t = 0; t < queries; t++)
+        {
+            long position = t + keys - queries, first = Math.Max(0, position - window + 1);
+            if (position >= 0) mask.Narrow(0, t, 1).Narrow(1, first, position + 1 - first).Fill_(true);
+        }
+        return mask;
+    }
+
+    [Theory]
+    [InlineData("float32"), InlineData("float64"), InlineData("bfloat16"), InlineData("float16")]
+    public void A_window_has_the_bits_of_an_equal_mask(string name)
+    {
+        var type = Enum.Parse<DType>(name, ignoreCase: true);
+        (int Queries, int Keys, long Window)[] cases = [(300, 300, 1), (300, 300, 2), (300, 300, 47), (300, 300, 128), (290, 290, 131), (300, 300, 1000), (60, 500, 33), (500, 60, 20), (1, 700, 130), (1, 700, 131), (3, 700, 200), (700, 701, 100), (77, 77, long.MaxValue)];
+        foreach (var (queries, keys, window) in cases)
+        {
+            var c = new Case(2, 4, 2, queries, keys, 24, 32, "");
+            var x = new Operands(c, type, (ulong)window);
+            var mask = WindowMask(queries, keys, window);
+            InAllWays(type, how =>
+            {
+                string what = $"{name}, {queries} queries, {keys} keys, window {window}, {how}";
+                SameBits(x.Q.ScaledDotProductAttention(x.K, x.V, mask), x.Q.ScaledDotProductAttention(x.K, x.V, window: window), what);
+                var expected = Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, mask), x.Gradient);
+                var found = Gradients(x.Q, x.K, x.V, (q, k, v) => q.ScaledDotProductAttention(k, v, window: window), x.Gradient);
+                for (int i = 0; i < 3; i++) SameBits(expected[i], found[i], $"{what}: gradient {i}");
+            });
+        }
+    }
+
+    [Fact]
+    public void Windows_at_random_agree_with_loops_in_double()
+    {
+        int seed = Environment.TickCount;
+        var random = new System.Random(seed);
+        for (int n = 0; n < 60; n++)
+        {
+            int shared = random.Next(1, 3), groups = random.Next(1, 4), queries = random.Next(1, 300), keys = random.Next(3) == 0 ? queries : random.Next(1, 300);
+            long window = random.Next(1, random.Next(2, 300));
+            var c = new Case(random.Next(1, 3), shared * groups, shared, queries, keys, random.Next(1, 40), 8 * random.Next(1, 6), random.Next(3) == 0 ? "bias" : "");
+            AtWidth(128 << random.Next(3), () =>
+            {
+                var x = new Operands(c, DType.Float64, (ulong)seed + (ulong)n);
+                var mask = WindowMask(queries, keys, window);
+                // both: where the window ends the bias is −∞
+                if (x.Mask is not null) mask = x.Mask.Expand(1, queries, keys).MaskedFill(mask.LogicalNot(), double.NegativeInfinity);
+                Tensor Windowed(Tensor q, Tensor k, Tensor v) => q.ScaledDotProductAttention(k, v, x.Mask, window: window);
+                Tensor Law(Tensor q, Tensor k, Tensor v) => Truth(q, k, v, mask, false);
+                Assert.True(Distance(Windowed(x.Q, x.K, x.V), Law(x.Q, x.K, x.V)) < 1e-12, $"seed {seed}, window {window}, {c}");
+                Tensor[] found = Gradients(x.Q, x.K, x.V, Windowed, x.Gradient), expected = Gradients(x.Q, x.K, x.V, Law, x.Gradient);
+                for (int i = 0; i < 3; i++) Assert.True(Distance(found[i], expected[i]) < 1e-11, $"seed {seed}, window {window}, {c}: gradient {i}");
+            });
+        }
+    }
+
+    [Fact]
+    public void A_token_after_a_cache_has_the_bits_of_its_place_in_a_windowed_sequence()
+    {
+        foreach (var type in new[] { DType.Float32, DType.BFloat16 })
+        {
+            var x = new Operands(new Case(2, 4, 2, 400, 400, 32, 32, ""), type, 6);
+            var all = x.Q.ScaledDotProductAttention(x.K, x.V, isCausal: true, window: 150);
+            foreach (int t in new[] { 0, 149, 150, 255, 256, 399 })
+                SameBits(all.Narrow(2, t, 1), x.Q.Narrow(2, t, 1).ScaledDotProductAttention(x.K.Narrow(2, 0, t + 1), x.V.Narrow(2, 0, t + 1), window: 150), $"{type}: token {t}");
+            SameBits(all.Narrow(2, 70, 100), x.Q.Narrow(2, 70, 100).ScaledDotProductAttention(x.K.Narrow(2, 0, 170), x.V.Narrow(2, 0, 170), window: 150), $"{type}: a piece");
+        }
+    }
+
+    [Fact]
+    public void What_lies_before_a_window_is_not_read()
+    {
+        foreach (var type in new[] { DType.Float32, DType.BFloat16 })
+        {
+            var g = new Generator(8);
+            Tensor q = Tensor.RandN([2, 1, 32], generator: g).To(type), k = Tensor.RandN([2, 1000, 32], generator: g).To(type), v = Tensor.RandN([2, 1000, 32], generator: g).To(type);
+            var before = q.ScaledDotProductAttention(k, v, window: 100);
+            v.Narrow(1, 0, 900).Fill_(double.NaN);
+            SameBits(before, q.ScaledDotProductAttention(k, v, window: 100), $"{type}");
+        }
+    }
+
+    [Fact]
+    public void A_window_is_known_to_dropout_higher_orders_tangents_and_batches()
+    {
+        var g = new Generator(9);
+        Tensor q = Tensor.RandN([3, 2, 6, 4], DType.Float64, g), k = Tensor.RandN([3, 1, 9, 4], DType.Float64, g), v = Tensor.RandN([3, 1, 9, 4], DType.Float64, g), w = Tensor.RandN([3, 2, 6, 4], DType.Float64, g), mask = WindowMask(6, 9, 4);
+        Tensor Windowed(Tensor t) => t.ScaledDotProductAttention(k, v, window: 4);
+        Tensor Masked(Tensor t) => Truth(t, k, v, mask, false);
+        Tensor Twice(Func<Tensor, Tensor> f)
+        {
+            var t = q.Alias().RequiresGrad_();
+            return Autograd.Grad((Autograd.Grad((f(t) * w).Sum(), t, createGraph: true) * w).Sum(), t);
+        }
+        Assert.True(Distance(Twice(Windowed), Twice(Masked)) < 1e-12);
+        Assert.True(Distance(Autograd.Jvp(Windowed, q, w).Tangent, Autograd.Jvp(Masked, q, w).Tangent) < 1e-13);
+        SameBits(Windowed(q), Autograd.Vmap(t => t[0].ScaledDotProductAttention(t[1], t[2], window: 4), [q, k, v]), "under Vmap");
+        Tensor Dropped(Tensor? hidden, long? window) => q.ScaledDotProductAttention(k, v, hidden, 0.4, window: window, generator: new Generator(5));
+        SameBits(Dropped(mask, null), Dropped(null, 4), "with dropout");
+        // more queries than keys: the first see nothing, by the kernel and by operators
+        Tensor Early(Tensor t) => k.Expand(3, 2, 9, 4).ScaledDotProductAttention(t, t, window: 4);
+        Assert.Equal(0, Early(q).Narrow(2, 0, 3).Abs().Max().Item());
+        Assert.False(Autograd.Jvp(Early, q, w).Tangent.IsNaN().Any().Item<bool>());
+    }
+
+    [Fact]
+    public void A_window_that_hides_everything_or_counts_otherwise_is_an_error()
+    {
+        Tensor q = Tensor.Zeros([2, 3, 4]), k = Tensor.Zeros([2, 5, 4]);
+        Assert.Contains("at least 1", Assert.Throws<FlambeauException>(() => q.ScaledDotProductAttention(k, k, window: 0)).Message);
+        Assert.Contains("leave out isCausal", Assert.Throws<FlambeauException>(() => q.ScaledDotProductAttention(k, k, isCausal: true, window: 2)).Message);
+    }
+
+    // ---- sequences of different lengths ----
+
+    static Tensor Ends(params int[] lengths)
+    {
+        var ends = new int[lengths.Length + 1];
+        for (int i = 0; i < lengths.Length; i++) ends[i + 1] = ends[i] + lengths[i];
+        return Tensor.FromArray(ends);
+    }
+
+    // [tokens, heads, size] of one sequence as [heads, tokens, size], by itself
+    static Tensor Alone(Tensor x, int[] lengths, int which) => x.Narrow(0, lengths[..which].Sum(), lengths[which]).Transpose(0, 1).Contiguous();
+
+    static void SequencesAreAlone(DType type, int[] queries, int[] keys, bool causal, long? window, string what)
+    {
+        var g = new Generator(3);
+        Tensor New(int tokens, int heads, int size) => (Tensor.RandN([tokens, heads, size], generator: g) * 1.5).To(type);
+        Tensor q = New(queries.Sum(), 4, 24), k = New(keys.Sum(), 2, 24), v = New(keys.Sum(), 2, 32), gradient = New(queries.Sum(), 4, 32);
+        Tensor Packed(Tensor a, Tensor b, Tensor c) => a.VarlenAttention(b, c, Ends(queries), Ends(keys), causal, window: window);
+        var y = Packed(q, k, v);
+        Assert.Equal(type, y.DType);
+        Assert.True(y.IsContiguous);
+        var found = Gradients(q, k, v, Packed, gradient);
+        for (int i = 0; i < queries.Length; i++)
+        {
+            string which = $"{what}, {type}, causal {causal}, window {window}, sequence {i}";
+            Tensor a = Alone(q, queries, i), b = Alone(k, keys, i), c = Alone(v, keys, i), d = Alone(gradient, queries, i);
+            if (queries[i] > 0 && keys[i] > 0)
+            {
+                Tensor One(Tensor a, Tensor b, Tensor c) => a.ScaledDotProductAttention(b, c, window: window ?? (causal ? long.MaxValue : null));
+                SameBits(One(a, b, c), Alone(y, queries, i), which);
+                var own = Gradients(a, b, c, One, d);
+                SameBits(own[0], Alone(found[0], queries, i), $"{which}: gradient of the queries");
+                SameBits(own[1], Alone(found[1], keys, i), $"{which}: gradient of the keys");
+                SameBits(own[2], Alone(found[2], keys, i), $"{which}: gradient of the values");
+            }
+            else if (queries[i] > 0) Assert.Equal(0, Alone(y, queries, i).Abs().Max().Item() + Alone(found[0], queries, i).Abs().Max().Item());
+            else if (keys[i] > 0) Assert.Equal(0, Alone(found[1], keys, i).Abs().Max().Item() + Alone(found[2], keys, i).Abs().Max().Item());
+        }
+    }
+
+    [Theory]
+    [InlineData("float32"), InlineData("float64"), InlineData("bfloat16"), InlineData("float16")]
+    public void A_sequence_among_others_has_the_bits_that_it_has_alone(string name)
+    {
+        var type = Enum.Parse<DType>(name, ignoreCase: true);
+        int threads = Team.Threads;
+        try
+        {
+            foreach (int count in new[] { 1, 3 })
+            {
+                Team.Threads = count;
+                InAllWays(type, how =>
+                {
+                    foreach (var (causal, window) in new (bool, long?)[] { (false, null), (true, null), (true, 60) })
+                    {
+                        SequencesAreAlone(type, [77, 1, 300, 0, 130], [77, 1, 300, 0, 130], causal, window, $"{count} threads, {how}");
+                        SequencesAreAlone(type, [1, 1, 40, 7, 0, 1], [300, 5, 170, 0, 9, 129], causal, window, $"{count} threads, {how}, against caches");
+                    }
+                });
+            }
+        }
+        finally { Team.Threads = threads; }
+    }
+
+    [Fact]
+    public void Sequences_without_tokens_and_one_sequence_are_cases_like_others()
+    {
+        Tensor none = Tensor.Zeros([0, 2, 4]), some = Tensor.RandN([3, 2, 4]);
+        Assert.Equal([0, 2, 4], none.VarlenAttention(none, none, Ends()).Shape.Sizes);
+        Assert.Equal([0, 2, 4], none.VarlenAttention(some, some, Ends(0, 0), Ends(1, 2)).Shape.Sizes);
+        Assert.Equal(0, some.VarlenAttention(none, none, Ends(3), Ends(0)).Abs().Max().Item());
+        SameBits(some.Transpose(0, 1).ScaledDotProductAttention(some.Transpose(0, 1), some.Transpose(0, 1), isCausal: true).Transpose(0, 1), some.VarlenAttention(some, some, Ends(3), isCausal: true), "one sequence");
+    }
+
+    [Fact]
+    public void Higher_orders_tangents_and_batches_know_sequences()
+    {
+        var g = new Generator(9);
+        Tensor New(params long[] shape) => Tensor.RandN(shape, DType.Float64, g);
+        Tensor q = New(6, 4, 3), k = New(8, 2, 3), v = New(8, 2, 5), w = New(6, 4, 5), d = New(6, 4, 3), queries = Ends(2, 0, 4), keys = Ends(3, 1, 4);
+        Tensor Packed(Tensor t) => t.VarlenAttention(k, v, queries, keys, isCausal: true);
+        Tensor Apart(Tensor t)
+        {
+            Tensor One(long at, long count, long key, long seen)
+                => Truth(t.Narrow(0, at, count).Transpose(0, 1), k.Narrow(0, key, seen).Transpose(0, 1), v.Narrow(0, key, seen).Transpose(0, 1), WindowMask(count, seen, seen), false).Transpose(0, 1);
+            return Tensor.Cat([One(0, 2, 0, 3), One(2, 4, 4, 4)]);
+        }
+        Tensor Twice(Func<Tensor, Tensor> f)
+        {
+            var t = q.Alias().RequiresGrad_();
+            return Autograd.Grad((Autograd.Grad((f(t) * w).Sum(), t, createGraph: true) * d).Sum(), t);
+        }
+        Assert.True(Distance(Packed(q), Apart(q)) < 1e-13);
+        Assert.True(Distance(Twice(Packed), Twice(Apart)) < 1e-12);
+        Assert.True(Distance(Autograd.Jvp(Packed, q, d).Tangent, Autograd.Jvp(Apart, q, d).Tangent) < 1e-13);
+        Tensor qs = New(3, 6, 4, 3), batched = Autograd.Vmap(Packed)(qs);
+        for (int i = 0; i < 3; i++) SameBits(Packed(qs[i]), batched[i], $"batch {i}");
+    }
+
+    [Fact]
+    public void Ends_of_sequences_that_cannot_be_say_so()
+    {
+        Tensor x = Tensor.Zeros([8, 2, 4]);
+        void Fails(string expected, Tensor ends, Tensor? keys = null) => Assert.Contains(expected, Assert.Throws<FlambeauException>(() => x.VarlenAttention(x, x, ends, keys)).Message);
+        Fails("must be int32", Tensor.FromArray([0L, 8L]));
+        Fails("must be int32", Tensor.Zeros([2, 2], DType.Int32));
+        Fails("begins with 1", Tensor.FromArray([1, 8]));
+        Fails("falls from 5 to 3 at entry 2", Tensor.FromArray([0, 5, 3, 8]));
+        Fails("ends with 9, but q has 8", Tensor.FromArray([0, 9]));
+        Fails("cuSeqK ends with 7, but k has 8", Ends(8), Ends(7));
+        Fails("cuSeqQ has 1 sequences and cuSeqK 2", Ends(8), Ends(5, 3));
+        Assert.Contains("[tokens, heads, size]", Assert.Throws<FlambeauException>(() => x[0].VarlenAttention(x, x, Ends(8))).Message);
+    }
+
     // ---- masks and odd numbers ----
 
     [Fact]
@@ -400,6 +670,39 @@ public class AttentionTests
         float[] y = q.ScaledDotProductAttention(k, v).ToArray<float>();
         for (int i = 0; i < y.Length; i++) Assert.Equal(i / 4 == 7, float.IsNaN(y[i]));
     }
+
+    // by the bits of a float32; a bfloat16 keeps the upper half
+    [Theory]
+    [InlineData(0x7FC00000u), InlineData(0xFFC00000u), InlineData(0x7FFF0000u), InlineData(0xFFFF0000u), InlineData(0x7FFFFFFFu), InlineData(0xFFFFFFFFu)]
+    public void Any_NaN_passes_through_attention_in_bfloat16_and_its_gradients(uint bits) => InAllWays(DType.BFloat16, how =>
+    {
+        const int tokens = 60, size = 16;
+        var g = new Generator(2);
+        var nan = Tensor.FromArray([BitConverter.UInt32BitsToSingle(bits)]);
+        Tensor New() => Tensor.RandN([tokens, size], generator: g).To(DType.BFloat16);
+        Tensor q = New(), k = New(), v = New(), gradient = New(), mask = Tensor.Zeros([tokens, tokens]), broken = q.Clone(), far = gradient.Clone();
+        broken.Narrow(0, 7, 1).Copy_(nan.To(DType.BFloat16).Expand(1, size));
+        far.Narrow(0, 7, 1).Copy_(nan.To(DType.BFloat16).Expand(1, size));
+        mask.Narrow(0, 7, 1).Narrow(1, 3, 1).Copy_(nan.Unsqueeze(0));
+        void Check(Tensor q, Tensor? mask, Tensor gradient, bool result, string what)
+        {
+            what = $"{bits:X8}, {how}: {what}";
+            // row 7 alone
+            void Row(Tensor x, bool isNaN)
+            {
+                float[] all = x.To(DType.Float32).ToArray<float>();
+                for (int i = 0; i < all.Length; i++) Assert.True(float.IsNaN(all[i]) == (isNaN && i / size == 7), $"{what}: {i}");
+            }
+            Row(q.ScaledDotProductAttention(k, v, mask), result);
+            var found = Gradients(q, k, v, (a, b, c) => a.ScaledDotProductAttention(b, c, mask), gradient);
+            Row(found[0], true);
+            // what it sees
+            foreach (var x in found[1..]) Assert.True(x.IsNaN().All().Item() == 1, $"{what}: a gradient is not NaN everywhere");
+        }
+        Check(broken, null, gradient, true, "a query");
+        Check(q, mask, gradient, true, "a mask");
+        Check(q, null, far, false, "a gradient");
+    });
 
     [Fact]
     public void The_gradient_of_a_mask_that_is_learned_and_second_order_and_tangents_agree_with_the_operators()

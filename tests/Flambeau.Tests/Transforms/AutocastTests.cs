@@ -85,7 +85,8 @@ public class AutocastTests
     public void The_lists_are_PyTorchs_for_the_CPU_as_far_as_operators_exist()
     {
         static string Names(CastPolicy policy) => string.Join(' ', OperatorTable.All.Where(r => r.Autocast == policy && r.Type.Assembly == typeof(Tensor).Assembly).Select(r => r.TorchName));
-        Assert.Equal("einsum linear matmul scaled_dot_product_attention", Names(CastPolicy.Lower));
+        // the last one is on none of its lists, since it has no kernel for the CPU; it is cast as the one before it
+        Assert.Equal("einsum linear matmul scaled_dot_product_attention varlen_attn", Names(CastPolicy.Lower));
         Assert.Equal("binary_cross_entropy_with_logits cross_entropy kl_div l1_loss mse_loss nll_loss prod smooth_l1_loss", Names(CastPolicy.Float32));
         Assert.Equal("cat index_copy stack", Names(CastPolicy.Widest));
     }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Flambeau.Runtime;
 using Flambeau.Scalars;
@@ -35,7 +34,7 @@ internal unsafe struct Heads<T> where T : unmanaged
 /// softmax(Q Kᵀ · scale + bias) V and its gradients, without the weights ever being whole, of elements <typeparamref name="E"/> computed in <typeparamref name="T"/>. The law: keys come in blocks of <see cref="Attention.KeyBlock"/> anchored at 0; a block's scores are products of
 /// <see cref="Gemm"/>'s law; its weights are 2^(score − the largest so far), summed in the order of the keys; what came before is scaled by 2^(old − new largest), and the block's chain of V's rows is added to it. Hidden keys have weight 0.
 /// bfloat16 keeps scores, sums and results in float32 and rounds the weights that meet V, by <see cref="AttentionLanes{T, S}.WeightPairs"/>.
-/// So a query's result depends on the query and the keys that it sees alone: the same bits for any width of vectors, threads, neighbours, and whether the keys came all at once or in pieces.
+/// So a query's result depends on the query and the keys that it sees alone: the same bits for any width of vectors, threads, neighbours, and whether the keys came all at once or in pieces. Keys before a window are left out, in whole blocks and at the beginning of one: their zeros add nothing.
 /// Online softmax after Milakov and Gimelshein 2018; blocks and the backward pass after Dao et al. 2022 (FlashAttention) and Rabe and Staats 2021.
 /// </summary>
 internal unsafe struct AttentionOf<E, T> where E : unmanaged where T : unmanaged
@@ -48,8 +47,11 @@ internal unsafe struct AttentionOf<E, T> where E : unmanaged where T : unmanaged
     /// <summary>Columns of Q and K, and of V.</summary>
     public int Size, ValueSize;
     public double Scale;
-    /// <summary>Query t sees keys 0 … t.</summary>
+    /// <summary>A query sees keys up to its own position, which for query t is t + <see cref="Shift"/>.</summary>
     public bool IsCausal;
+    public long Shift;
+    /// <summary>A causal query sees so many keys at most, the nearest; 0: all before it.</summary>
+    public long Window;
     public Heads<E> Q, K, V, O;
     /// <summary>Added to the scores where it is given; −∞ hides.</summary>
     public Heads<T> Bias;
@@ -67,11 +69,18 @@ internal unsafe struct AttentionOf<E, T> where E : unmanaged where T : unmanaged
 
     public readonly bool IsDropped => Dropout > 0;
 
-    /// <summary>How many keys a query sees, from the first on.</summary>
-    public readonly long Seen(long query) => IsCausal ? Math.Min(Keys, query + 1) : Keys;
+    /// <summary>A query sees keys from <see cref="From"/> up to here.</summary>
+    public readonly long Seen(long query) => IsCausal ? Math.Clamp(query + Shift + 1, 0, Keys) : Keys;
+
+    public readonly long From(long query) => Window > 0 ? Math.Clamp(query + Shift + 1 - Window, 0, Keys) : 0;
+
+    /// <summary>A key is seen by queries from here up to <see cref="EndQuery"/>.</summary>
+    public readonly long FirstQuery(long key) => IsCausal ? Math.Max(0, key - Shift) : 0;
+
+    public readonly long EndQuery(long key) => Window > 0 ? Math.Clamp(key - Shift + Window, 0, Queries) : Queries;
 
     /// <summary>Multiplications of the forward pass.</summary>
-    public readonly double Work => (double)Items * Groups * Queries * Keys * (Size + ValueSize) / (IsCausal ? 2 : 1);
+    public readonly double Work => (double)Items * Groups * Queries * (Window > 0 ? Math.Min(Window, Keys) : IsCausal ? Keys / 2.0 : Keys) * (Size + ValueSize);
 }
 
 /// <summary>Runs attention by the vectors in use.</summary>
@@ -85,30 +94,31 @@ internal static unsafe class Attention
     /// <summary>What bfloat16's scores are multiplied by, positive: where the scale is not, the scores are given its sign first.</summary>
     public static double FactorOf(double scale) => scale > 0 || scale < 0 ? Math.Abs(scale) / Math.Log(2) : 1;
 
-    public static void Forward<E, T>(ref AttentionOf<E, T> x) where E : unmanaged where T : unmanaged => Run<ForwardPass, E, T>(ref x);
+    /// <summary>Of one problem or of several, which share the threads.</summary>
+    public static void Forward<E, T>(AttentionOf<E, T>[] x) where E : unmanaged where T : unmanaged => Run<ForwardPass, E, T>(x);
 
-    /// <summary>Of elements of the type computed in, or of bfloat16.</summary>
-    public static void Backward<E, T>(ref AttentionOf<E, T> x) where E : unmanaged where T : unmanaged => Run<BackwardPass, E, T>(ref x);
+    /// <summary>The same of elements of the type computed in, or of bfloat16.</summary>
+    public static void Backward<E, T>(AttentionOf<E, T>[] x) where E : unmanaged where T : unmanaged => Run<BackwardPass, E, T>(x);
 
     interface IPass
     {
-        static abstract void Run<M, E, T, V, S>(in AttentionOf<E, T> x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S>;
+        static abstract void Run<M, E, T, V, S>(AttentionOf<E, T>[] x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S>;
     }
 
     struct ForwardPass : IPass
     {
-        public static void Run<M, E, T, V, S>(in AttentionOf<E, T> x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S> => AttentionForward<M, E, T, V, S>.Run(x);
+        public static void Run<M, E, T, V, S>(AttentionOf<E, T>[] x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S> => AttentionForward<M, E, T, V, S>.Run(x);
     }
 
     struct BackwardPass : IPass
     {
-        public static void Run<M, E, T, V, S>(in AttentionOf<E, T> x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S>
+        public static void Run<M, E, T, V, S>(AttentionOf<E, T>[] x) where M : ILaneMath<T, V> where E : unmanaged where T : unmanaged where V : struct where S : ILanes<S>
         {
-            if (typeof(E) == typeof(T)) AttentionBackward<M, T, V, S>.Run(As<E, T, T, T>(x));
-            else PairsOf<V, S>(As<E, T, BFloat16, float>(x));
+            if (typeof(E) == typeof(T)) AttentionBackward<M, T, V, S>.Run((AttentionOf<T, T>[])(object)x);
+            else PairsOf<V, S>((AttentionOf<BFloat16, float>[])(object)x);
         }
 
-        static void PairsOf<V, S>(in AttentionOf<BFloat16, float> x) where V : struct where S : ILanes<S>
+        static void PairsOf<V, S>(AttentionOf<BFloat16, float>[] x) where V : struct where S : ILanes<S>
         {
             if (typeof(V) == typeof(Vector512<float>)) AttentionBackwardPairs<Pairs512, Vector512<float>, S>.Run(x);
             else if (typeof(V) == typeof(Vector256<float>)) AttentionBackwardPairs<Pairs256, Vector256<float>, S>.Run(x);
@@ -116,35 +126,29 @@ internal static unsafe class Attention
         }
     }
 
-    static void Run<TPass, E, T>(ref AttentionOf<E, T> x) where TPass : IPass where E : unmanaged where T : unmanaged
+    // the casts are from a type to itself by another name
+    static void Run<TPass, E, T>(AttentionOf<E, T>[] x) where TPass : IPass where E : unmanaged where T : unmanaged
     {
         if (typeof(T) == typeof(double))
         {
-            var d = As<E, T, double, double>(x);
+            var d = (AttentionOf<double, double>[])(object)x;
             if (Gemm.Width == 512) TPass.Run<Double512, double, double, Vector512<double>, Lanes512<double>>(d);
             else if (Gemm.Width == 256) TPass.Run<Double256, double, double, Vector256<double>, Lanes256<double>>(d);
             else TPass.Run<Double128, double, double, Vector128<double>, Lanes128<double>>(d);
         }
         else if (typeof(E) == typeof(BFloat16))
         {
-            var p = As<E, T, BFloat16, float>(x);
+            var p = (AttentionOf<BFloat16, float>[])(object)x;
             if (Gemm.Width == 512) TPass.Run<Pairs512, BFloat16, float, Vector512<float>, Lanes512<float>>(p);
             else if (Gemm.Width == 256) TPass.Run<Pairs256, BFloat16, float, Vector256<float>, Lanes256<float>>(p);
             else TPass.Run<Pairs128, BFloat16, float, Vector128<float>, Lanes128<float>>(p);
         }
         else
         {
-            var f = As<E, T, E, float>(x);
+            var f = (AttentionOf<E, float>[])(object)x;
             if (Gemm.Width == 512) TPass.Run<Float512, E, float, Vector512<float>, Lanes512<float>>(f);
             else if (Gemm.Width == 256) TPass.Run<Float256, E, float, Vector256<float>, Lanes256<float>>(f);
             else TPass.Run<Float128, E, float, Vector128<float>, Lanes128<float>>(f);
         }
-    }
-
-    // the same types by other names
-    static AttentionOf<F, U> As<E, T, F, U>(in AttentionOf<E, T> x) where E : unmanaged where T : unmanaged where F : unmanaged where U : unmanaged
-    {
-        var copy = x;
-        return Unsafe.As<AttentionOf<E, T>, AttentionOf<F, U>>(ref copy);
     }
 }

@@ -12,23 +12,18 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
 {
     static int Width => M.Lanes * M.Vectors;
 
-    public static void Run(in AttentionOf<T, T> x)
-    {
-        bool alone = Team.Share == 1 || !Grid.Pays(2.5 * x.Work);
-        var parts = new Parts { X = x, Count = (int)Math.Min(x.Items, alone ? 1 : 8L * Team.Share) };
-        if (parts.Count == 1) parts.Run(0);
-        else Team.Run(parts.Count, ref parts);
-    }
+    public static void Run(AttentionOf<T, T>[] all) => AttentionParts<Items, T, T>.Run(all);
 
-    struct Parts : IPart
+    struct Items : IAttentionPieces<T, T>
     {
-        public AttentionOf<T, T> X;
-        public int Count;
+        public static long Count(in AttentionOf<T, T> x) => x.Items;
 
-        public readonly void Run(int part)
+        public static double Weight => 2.5;
+
+        public static void Run(in AttentionOf<T, T> x, long from, long to)
         {
-            var memory = new Memory(X);
-            for (long item = X.Items * part / Count; item < X.Items * (part + 1) / Count; item++) Item(X, memory, item);
+            var memory = new Memory(x);
+            for (long item = from; item < to; item++) Item(x, memory, item);
         }
     }
 
@@ -141,8 +136,8 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
         if (!ReadsKeysInPlace(x))
             for (int r = 0; r < n; r++) CopyRow(keys + (j + r) * x.K.Row, x.K.Column, x.Size, memory.KeyRows + r * RowOf(x));
         for (int g = 0; g < x.Groups; g++)
-            for (long i = x.IsCausal ? j / Attention.GradQueryBlock * Attention.GradQueryBlock : 0; i < x.Queries; i += Attention.GradQueryBlock)
-                Block(x, memory, item, g, i, (int)Math.Min(Attention.GradQueryBlock, x.Queries - i), j, n);
+            for (long i = x.FirstQuery(j) / Attention.GradQueryBlock * Attention.GradQueryBlock, end = x.EndQuery(j + n - 1); i < end; i += Attention.GradQueryBlock)
+                Block(x, memory, item, g, i, (int)Math.Min(Attention.GradQueryBlock, end - i), j, n);
         Give(x.GradK.Of(x.Sizes, item, 0) + j * x.GradK.Row, x.GradK.Row, memory.GradK, n, x.Size, x.Scale);
         Give(x.GradV.Of(x.Sizes, item, 0) + j * x.GradV.Row, x.GradV.Row, memory.GradV, n, x.ValueSize, 1);
     }
@@ -156,11 +151,11 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
         for (long d = count; d < Up(count, M.Lanes); d++) target[d] = default;
     }
 
-    /// <summary>A block of keys and one of queries. Rows of queries that all come before the keys are left out.</summary>
+    /// <summary>A block of keys and the first <paramref name="h"/> of a block of queries. Rows of queries that all come before the keys are left out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Block(in AttentionOf<T, T> x, in Memory memory, long item, int group, long i, int h, long j, int n)
     {
-        int first = x.IsCausal ? (int)Math.Max(0, j - i) / M.Rows * M.Rows : 0;
+        int first = (int)Math.Max(0, x.FirstQuery(j) - i) / M.Rows * M.Rows;
         if (first >= h) return;
         for (int t = 0; t < n; t += Width) Tile(x, memory, item, group, i, first, h, j + t, Math.Min(Width, n - t), t);
         bool inPlace = ReadsKeysInPlace(x);
@@ -172,7 +167,7 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
             // 4 vectors are 2 + 2, not 3 + 1
             int vectors = (all - v + turns - turn - 1) / (turns - turn);
             for (int r = first; r < h; r += M.Rows)
-                KernelTable<M, T, V>.Get(Math.Min(M.Rows, h - r), vectors)(n, memory.Scores + r * Pitch, Pitch, 1, keys + v * M.Lanes, step, gradient + r * row + v * M.Lanes, row, Into.Add);
+                KernelTable<M, T, V>.Get(Math.Min(M.Rows, h - r), vectors)((nint)Math.Clamp(x.Seen(i + r + M.Rows - 1) - j, 1, n), memory.Scores + r * Pitch, Pitch, 1, keys + v * M.Lanes, step, gradient + r * row + v * M.Lanes, row, Into.Add);
             v += vectors;
         }
     }
@@ -186,20 +181,22 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Tile(in AttentionOf<T, T> x, in Memory memory, long item, int group, long i, int first, int h, long j, int w, int offset)
     {
-        int rows = M.Rows, width = Width, vectors = Vectors(w), start = x.IsCausal ? (int)Math.Max(0, j - i) / rows * rows : 0;
+        int rows = M.Rows, width = Width, vectors = Vectors(w), start = (int)Math.Max(0, x.FirstQuery(j) - i) / rows * rows, end = (int)Math.Min(h, x.EndQuery(j + w - 1) - i);
         T* scores = memory.Weights + offset, gradients = memory.Scores + offset;
         T* keys = memory.Keys + offset * x.Size, values = memory.Values + offset * x.ValueSize;
         T* queries = memory.Queries + group * memory.QueriesPitch + i * x.Size, gradO = memory.GradO + group * memory.GradOPitch + i * x.ValueSize;
         for (int r = first; r < Math.Min(start, h); r++) new Span<T>(gradients + r * Pitch, width).Clear();
-        int count = h - start;
-        if (count <= 0) return;
-        for (int r = start; r < h; r += rows)
+        int count = end - start;
+        for (int r = start; r < end; r += rows)
         {
-            int v = x.IsCausal ? (int)Math.Clamp((i + r + rows - 1 - j) / M.Lanes + 1, 1, vectors) : vectors;
+            int v = x.IsCausal ? (int)Math.Clamp((x.Shift + i + r + rows - 1 - j) / M.Lanes + 1, 1, vectors) : vectors;
             var kernel = KernelTable<M, T, V>.Get(rows, v);
             kernel(x.Size, queries + r * x.Size, 1, rows, keys, width, scores + r * Pitch, Pitch, Into.Store);
             kernel(x.ValueSize, gradO + r * x.ValueSize, 1, rows, values, width, gradients + r * Pitch, Pitch, Into.Store);
         }
+        // after the products, whose last rows may lie beyond
+        for (int r = Math.Max(first, end); r < h; r++) new Span<T>(gradients + r * Pitch, width).Clear();
+        if (count <= 0) return;
         scores += start * Pitch;
         gradients += start * Pitch;
         i += start;
@@ -214,10 +211,20 @@ internal static unsafe class AttentionBackward<M, T, V, S> where M : ILaneMath<T
             AttentionDropout<T, T>.Numbers(x, item, group, i, j, count, w, memory.Uniform, width);
             AttentionLanes<T, S>.Drop(count, vectors, gradients, Pitch, memory.Uniform, width, x.Dropout);
         }
-        AttentionLanes<T, S>.Gradients(count, vectors, scores, gradients, Pitch, logSum, delta, x.IsCausal ? i - j + 1 : width);
+        long seen = x.Shift + i - j + 1;
+        AttentionLanes<T, S>.Gradients(count, vectors, scores, gradients, Pitch, logSum, delta, x.Window > 0 ? seen - x.Window : -count, x.IsCausal ? seen : width);
         // the weights that met the values
         if (x.IsDropped) AttentionLanes<T, S>.Drop(count, vectors, scores, Pitch, memory.Uniform, width, x.Dropout);
-        Accumulate<M, T, V>.Rows(x.ValueSize, count, x.GradO.Of(x.Sizes, item, group) + i * x.GradO.Row, x.GradO.Column, x.GradO.Row, scores, Pitch, memory.GradV + offset * x.ValueSize, width, vectors, Into.Add);
-        Accumulate<M, T, V>.Rows(x.Size, count, x.Q.Of(x.Sizes, item, group) + i * x.Q.Row, x.Q.Column, x.Q.Row, gradients, Pitch, memory.GradK + offset * x.Size, width, vectors, Into.Add);
+        T* gradV = memory.GradV + offset * x.ValueSize, gradK = memory.GradK + offset * x.Size;
+        for (int v = 0, next; v < vectors; v = next)
+        {
+            // a vector of keys meets the rows that see some of them
+            int lane = v * M.Lanes, unseen = (int)Math.Max(0, x.FirstQuery(j + lane) - i);
+            next = x.FirstQuery(j + w - 1) <= i ? vectors : v + 1;
+            if (unseen >= count) break;
+            long row = i + unseen;
+            Accumulate<M, T, V>.Rows(x.ValueSize, count - unseen, x.GradO.Of(x.Sizes, item, group) + row * x.GradO.Row, x.GradO.Column, x.GradO.Row, scores + unseen * Pitch + lane, Pitch, gradV + lane, width, next - v, Into.Add);
+            Accumulate<M, T, V>.Rows(x.Size, count - unseen, x.Q.Of(x.Sizes, item, group) + row * x.Q.Row, x.Q.Column, x.Q.Row, gradients + unseen * Pitch + lane, Pitch, gradK + lane, width, next - v, Into.Add);
+        }
     }
 }

@@ -14,23 +14,18 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
 
     static int Width => M.Lanes * M.Vectors;
 
-    public static void Run(in AttentionOf<BFloat16, float> x)
-    {
-        bool alone = Team.Share == 1 || !Grid.Pays(2.5 * x.Work);
-        var parts = new Parts { X = x, Count = (int)Math.Min(x.Items, alone ? 1 : 8L * Team.Share) };
-        if (parts.Count == 1) parts.Run(0);
-        else Team.Run(parts.Count, ref parts);
-    }
+    public static void Run(AttentionOf<BFloat16, float>[] all) => AttentionParts<Items, BFloat16, float>.Run(all);
 
-    struct Parts : IPart
+    struct Items : IAttentionPieces<BFloat16, float>
     {
-        public AttentionOf<BFloat16, float> X;
-        public int Count;
+        public static long Count(in AttentionOf<BFloat16, float> x) => x.Items;
 
-        public readonly void Run(int part)
+        public static double Weight => 2.5;
+
+        public static void Run(in AttentionOf<BFloat16, float> x, long from, long to)
         {
-            var memory = new Memory(X);
-            for (long item = X.Items * part / Count; item < X.Items * (part + 1) / Count; item++) Item(X, memory, item);
+            var memory = new Memory(x);
+            for (long item = from; item < to; item++) Item(x, memory, item);
         }
     }
 
@@ -99,6 +94,8 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     {
         for (int g = 0; g < x.Groups; g++)
             for (long i = 0; i < x.Queries; i += QueryBlock) Pack(x, memory, item, g, i);
+        // the first block of keys does not meet all queries: nothing is stored first
+        if (Adds(x)) Clear(memory.GradQ, x.Groups * memory.GradQPitch);
         for (long j = 0; j < x.Keys; j += KeyBlock) Keys(x, memory, item, j, (int)Math.Min(KeyBlock, x.Keys - j));
         for (int g = 0; g < x.Groups; g++)
         {
@@ -165,18 +162,21 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
         x.V.Prefetch(values, j + n, next, x.ValueSize);
         x.GradK.Prefetch(x.GradK.Of(x.Sizes, item, 0), j, j + n, x.Size);
         x.GradV.Prefetch(x.GradV.Of(x.Sizes, item, 0), j, j + n, x.ValueSize);
-        // keys that no query sees: nothing is stored first
-        if (x.IsCausal && j + n > x.Queries)
+        // so for keys that no query sees
+        if (Adds(x) || x.IsCausal && j + n > x.Queries)
         {
             Clear(memory.GradK, Up(n, Width) * x.Size);
             Clear(memory.GradV, Up(n, Width) * x.ValueSize);
         }
         for (int g = 0; g < x.Groups; g++)
-            for (long i = x.IsCausal ? j / QueryBlock * QueryBlock : 0; i < x.Queries; i += QueryBlock)
-                Block(x, memory, item, g, i, (int)Math.Min(QueryBlock, x.Queries - i), j, n);
+            for (long i = x.FirstQuery(j) / QueryBlock * QueryBlock, end = x.EndQuery(j + n - 1); i < end; i += QueryBlock)
+                Block(x, memory, item, g, i, (int)Math.Min(QueryBlock, end - i), j, n);
         Give(memory, x.GradK.Of(x.Sizes, item, 0) + j * x.GradK.Row, x.GradK.Row, memory.GradK, n, x.Size, x.Scale);
         Give(memory, x.GradV.Of(x.Sizes, item, 0) + j * x.GradV.Row, x.GradV.Row, memory.GradV, n, x.ValueSize, 1);
     }
+
+    /// <summary>True if gradients are cleared and added to, since not every sum begins in the same block.</summary>
+    static bool Adds(in AttentionOf<BFloat16, float> x) => x.Window > 0 || x.Shift != 0;
 
     /// <summary>Panels [column][row] of a gradient, rounded into its rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -191,22 +191,23 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
         }
     }
 
-    /// <summary>A block of keys and one of queries. Rows of queries that all come before the keys are left out.</summary>
+    /// <summary>A block of keys and the first <paramref name="h"/> of a block of queries. Rows of queries that all come before the keys are left out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Block(in AttentionOf<BFloat16, float> x, in Memory memory, long item, int group, long i, int h, long j, int n)
     {
-        int first = x.IsCausal ? (int)Math.Max(0, j - i) / M.Rows * M.Rows : 0;
+        int first = (int)Math.Max(0, x.FirstQuery(j) - i) / M.Rows * M.Rows;
         if (first >= h) return;
         for (int t = 0; t < n; t += Width) Tile(x, memory, item, group, i, first, h, j + t, Math.Min(Width, n - t), t);
         float* gradient = memory.GradQ + group * memory.GradQPitch + i * RowOf(x);
-        nint row = (nint)RowOf(x), pairs = Pairs(n);
+        nint row = (nint)RowOf(x);
+        var into = j == 0 && !Adds(x) ? Into.Store : Into.Add;
         int all = (int)RowOf(x) / M.Lanes, turns = (all + M.Vectors - 1) / M.Vectors;
         for (int turn = 0, v = 0; turn < turns; turn++)
         {
             // 4 vectors are 2 + 2, not 3 + 1
             int vectors = (all - v + turns - turn - 1) / (turns - turn);
             for (int r = first; r < h; r += M.Rows)
-                new RowKernel<M, float, V>(Math.Min(M.Rows, h - r), vectors).Run(pairs, memory.Rows + r * RowPitch, memory.KeyPairs + v * M.Lanes, row, gradient + r * row + v * M.Lanes, row, j == 0 ? Into.Store : Into.Add);
+                new RowKernel<M, float, V>(Math.Min(M.Rows, h - r), vectors).Run(Pairs(Math.Clamp(x.Seen(i + r + M.Rows - 1) - j, 1, n)), memory.Rows + r * RowPitch, memory.KeyPairs + v * M.Lanes, row, gradient + r * row + v * M.Lanes, row, into);
             v += vectors;
         }
     }
@@ -215,25 +216,34 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Tile(in AttentionOf<BFloat16, float> x, in Memory memory, long item, int group, long i, int first, int h, long j, int w, int offset)
     {
-        int rows = M.Rows, start = x.IsCausal ? (int)Math.Max(0, j - i) / rows * rows : 0, vectors = (w + M.Lanes - 1) / M.Lanes;
+        int rows = M.Rows, start = (int)Math.Max(0, x.FirstQuery(j) - i) / rows * rows, end = (int)Math.Min(h, x.EndQuery(j + w - 1) - i), vectors = (w + M.Lanes - 1) / M.Lanes;
         ushort* gradients = (ushort*)memory.Rows + offset;
         for (int r = first; r < Math.Min(start, h); r++) new Span<ushort>(gradients + r * 2 * RowPitch, Width).Clear();
-        if (start >= h) return;
-        for (int r = start; r < h; r += rows) Rows(x, memory, item, group, i, r, Math.Min(rows, h - r), j, w, offset);
+        for (int r = Math.Max(first, end); r < h; r++) new Span<ushort>(gradients + r * 2 * RowPitch, Width).Clear();
+        if (start >= end) return;
+        for (int r = start; r < end; r += rows) Rows(x, memory, item, group, i, r, Math.Min(rows, end - r), j, w, offset);
         // the pair of the last of an odd number of keys
         if (w % 2 == 1)
-            for (int r = start; r < h; r++) gradients[r * 2 * RowPitch + w] = 0;
+            for (int r = start; r < end; r++) gradients[r * 2 * RowPitch + w] = 0;
         long block = i / QueryBlock;
-        var into = group == 0 && block == (x.IsCausal ? j / QueryBlock : 0) ? Into.Store : Into.Add;
-        Accumulate(x.ValueSize, h, start, memory.GradOPairs + group * memory.GradOPairsPitch + block * Across(x.ValueSize), memory.Weights, memory.GradV + offset * x.ValueSize, vectors, into);
-        Accumulate(x.Size, h, start, memory.QueryPairs + group * memory.QueryPairsPitch + block * Across(x.Size), memory.Gradients, memory.GradK + offset * x.Size, vectors, into);
+        var into = group == 0 && !Adds(x) && block == (x.IsCausal ? j / QueryBlock : 0) ? Into.Store : Into.Add;
+        nint panel = Pairs(Math.Min(QueryBlock, x.Queries - i));
+        float* gradO = memory.GradOPairs + group * memory.GradOPairsPitch + block * Across(x.ValueSize), queries = memory.QueryPairs + group * memory.QueryPairsPitch + block * Across(x.Size);
+        for (int v = 0, next; v < vectors; v = next)
+        {
+            // a vector of keys meets the rows that see some of them, from an even one on, and one pair at least: it stores
+            int lane = v * M.Lanes, seen = (int)Math.Clamp(x.FirstQuery(j + lane) - i, start, end - 1) / 2 * 2;
+            next = x.FirstQuery(j + w - 1) <= i + start ? vectors : v + 1;
+            Accumulate(x.ValueSize, panel, seen, end, gradO, memory.Weights + lane, memory.GradV + offset * x.ValueSize + lane, next - v, into);
+            Accumulate(x.Size, panel, seen, end, queries, memory.Gradients + lane, memory.GradK + offset * x.Size + lane, next - v, into);
+        }
     }
 
-    /// <summary>C[columns × width] = or += Aᵀ · B, of a block's <paramref name="h"/> rows those from <paramref name="start"/> on, in pairs.</summary>
+    /// <summary>C[columns × width] = or += Aᵀ · B, of a block's rows those from <paramref name="start"/> to <paramref name="end"/>, in pairs, of which a panel has so many.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Accumulate(int columns, int h, int start, float* a, float* b, float* c, int vectors, Into into)
+    static void Accumulate(int columns, nint panel, int start, int end, float* a, float* b, float* c, int vectors, Into into)
     {
-        nint panel = Pairs(h), steps = panel - start / 2;
+        nint steps = Pairs(end) - start / 2;
         a += start / 2 * M.Rows;
         b += start / 2 * Width;
         var whole = new PanelKernel<M, float, V>(M.Rows, vectors);
@@ -248,7 +258,7 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
         int rows = M.Rows, width = Width, vectors = (w + M.Lanes - 1) / M.Lanes;
         long q = i + r;
         float* scores = memory.Scores, gradients = memory.GradWeights;
-        var kernel = new PanelKernel<M, float, V>(rows, x.IsCausal ? (int)Math.Clamp((q + rows - 1 - j) / M.Lanes + 1, 1, vectors) : vectors);
+        var kernel = new PanelKernel<M, float, V>(rows, x.IsCausal ? (int)Math.Clamp((x.Shift + q + rows - 1 - j) / M.Lanes + 1, 1, vectors) : vectors);
         kernel.Run(Pairs(x.Size), memory.Queries + group * memory.QueriesPitch + q * Pairs(x.Size), memory.Keys + offset * Pairs(x.Size), scores, width, Into.Store);
         kernel.Run(Pairs(x.ValueSize), memory.GradO + group * memory.GradOPitch + q * Pairs(x.ValueSize), memory.Values + offset * Pairs(x.ValueSize), gradients, width, Into.Store);
         if (!(x.Scale > 0)) AttentionLanes<float, S>.Scale(rows * width, scores, Math.Sign(x.Scale));
@@ -258,8 +268,9 @@ internal static unsafe class AttentionBackwardPairs<M, V, S> where M : ILaneMath
             AttentionLanes<float, S>.Exponents(count, vectors, memory.Bias, width);
         }
         if (x.IsDropped) AttentionDropout<BFloat16, float>.Numbers(x, item, group, q, j, count, w, memory.Uniform, width);
+        long seen = x.Shift + q - j + 1;
         AttentionLanes<float, S>.GradientPairs(count, vectors, scores, gradients, width, Attention.FactorOf(x.Scale), x.IsMasked ? memory.Bias : null, x.IsDropped ? memory.Uniform : null, x.Dropout,
-            x.LogSum + (item * x.Groups + group) * x.Queries + q, memory.Delta + group * memory.DeltaPitch + q, x.IsCausal ? q - j + 1 : width,
+            x.LogSum + (item * x.Groups + group) * x.Queries + q, memory.Delta + group * memory.DeltaPitch + q, x.Window > 0 ? seen - x.Window : -count, x.IsCausal ? seen : width,
             memory.Weights + r / 2 * width, memory.Gradients + r / 2 * width, (ushort*)memory.Rows + r * 2 * RowPitch + offset, 2 * RowPitch);
     }
 }

@@ -21,35 +21,29 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
     /// <summary>Elements of a panel that hold so many steps.</summary>
     static int Elements(int steps) => (steps + M.Pairing - 1) / M.Pairing;
 
-    public static void Run(in AttentionOf<E, T> x)
+    public static void Run(AttentionOf<E, T>[] all)
     {
-        if (AttentionFewQueries<M, E, T, V, S>.Suits(x))
-        {
-            AttentionFewQueries<M, E, T, V, S>.Run(x);
-            return;
-        }
-        long tiles = x.Items * x.Groups * TilesOf(x);
-        bool alone = Team.Share == 1 || !Grid.Pays(x.Work);
-        var parts = new Parts { X = x, Count = (int)Math.Min(tiles, alone ? 1 : 8L * Team.Share) };
-        if (parts.Count == 1) parts.Run(0);
-        else Team.Run(parts.Count, ref parts);
+        var many = Array.FindAll(all, x => !AttentionFewQueries<M, E, T, V, S>.Suits(x));
+        if (many.Length > 0) AttentionParts<Tiles, E, T>.Run(many);
+        if (many.Length < all.Length) AttentionFewQueries<M, E, T, V, S>.Run(many.Length == 0 ? all : Array.FindAll(all, x => AttentionFewQueries<M, E, T, V, S>.Suits(x)));
     }
 
     static long TilesOf(in AttentionOf<E, T> x) => (x.Queries + Width - 1) / Width;
 
-    struct Parts : IPart
+    struct Tiles : IAttentionPieces<E, T>
     {
-        public AttentionOf<E, T> X;
-        public int Count;
+        public static long Count(in AttentionOf<E, T> x) => x.Items * x.Groups * TilesOf(x);
 
-        public readonly void Run(int part)
+        public static double Weight => 1;
+
+        public static void Run(in AttentionOf<E, T> x, long from, long to)
         {
-            long inItem = X.Groups * TilesOf(X), tiles = X.Items * inItem, end = tiles * (part + 1) / Count;
-            var memory = new Memory(X);
-            for (long tile = tiles * part / Count; tile < end;)
+            long inItem = x.Groups * TilesOf(x);
+            var memory = new Memory(x);
+            for (long tile = from; tile < to;)
             {
-                long item = tile / inItem, last = Math.Min(end, (item + 1) * inItem);
-                Item(X, memory, item, tile - item * inItem, last - item * inItem);
+                long item = tile / inItem, last = Math.Min(to, (item + 1) * inItem);
+                Item(x, memory, item, tile - item * inItem, last - item * inItem);
                 tile = last;
             }
         }
@@ -99,14 +93,23 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
     static void Item(in AttentionOf<E, T> x, in Memory memory, long item, long from, long to)
     {
         long tiles = TilesOf(x);
-        long packed = IsNarrow || to - from >= PackFrom ? 0 : -1;
+        bool packs = IsNarrow || to - from >= PackFrom;
+        // blocks of keys that are packed
+        long packed = 0, end = 0;
         for (long t = from; t < to; t++)
         {
-            long i = t % tiles * Width;
-            if (packed >= 0)
-                for (long seen = x.Seen(Math.Min(x.Queries, i + Width) - 1); packed * Attention.KeyBlock < seen; packed++) Pack(x, memory, item, packed);
-            Tile(x, memory, item, (int)(t / tiles), i, packed >= 0);
+            long i = t % tiles * Width, first = x.From(i) / Attention.KeyBlock, seen = x.Seen(Math.Min(x.Queries, i + Width) - 1);
+            if (first < packed || first > end) packed = end = first;
+            for (; packs && end * Attention.KeyBlock < seen; end++) Pack(x, memory, item, end);
+            Tile(x, memory, item, (int)(t / tiles), i, packs);
         }
+    }
+
+    /// <summary>The first key of a tile from query i on: of the register block that the first query's window begins in.</summary>
+    static long Start(in AttentionOf<E, T> x, long i)
+    {
+        long from = x.From(i), inBlock = from % Attention.KeyBlock;
+        return from - inBlock % M.Rows;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -132,17 +135,18 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         x.O.Prefetch(target, i, i + w, x.ValueSize);
         if (!IsPaired) AttentionLanes<T, S>.Scale((long)x.Size * width, memory.Queries, x.Scale / Math.Log(2));
         AttentionLanes<T, S>.Begin(width, memory.Largest, memory.Sum);
-        long seen = x.Seen(i + w - 1);
-        for (long j = 0; j < seen; j += Attention.KeyBlock)
+        long seen = x.Seen(i + w - 1), start = Start(x, i);
+        for (long j = start, end; j < seen; j = end)
         {
-            int n = (int)Math.Min(Attention.KeyBlock, seen - j);
-            Scores(x, memory, item, i, j, n, vectors, packed);
+            end = Math.Min(seen, (j / Attention.KeyBlock + 1) * Attention.KeyBlock);
+            int n = (int)(end - j);
+            Scores(x, memory, item, i, j, n, w, vectors, packed);
             if (x.IsMasked) Mask(x, memory, item, group, i, j, n, w, vectors);
             bool rose = Weights(x, memory, item, group, i, j, n, w, vectors);
-            if (j > 0 && rose) AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
-            Values(x, memory, item, j, n, vectors);
+            if (j > start && rose) AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
+            Values(x, memory, item, i, j, n, vectors, j == start ? Into.Store : Into.Add);
         }
-        if (seen == 0) new Span<T>(memory.Out, x.ValueSize * width).Clear();
+        if (seen <= start) new Span<T>(memory.Out, x.ValueSize * width).Clear();
         AttentionLanes<T, S>.Reciprocals(vectors, memory.Sum, memory.Factor);
         AttentionLanes<T, S>.ScaleLanes(x.ValueSize, vectors, memory.Out, width, memory.Factor);
         Put(x, memory, w, target + i * x.O.Row);
@@ -151,22 +155,25 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         new Span<T>(memory.Sum, w).CopyTo(new Span<T>(x.LogSum + (item * x.Groups + group) * x.Queries + i, w));
     }
 
-    /// <summary>The scores of a block of keys; vectors of queries that all come before a key are left out, and −∞ where a key is hidden.</summary>
+    /// <summary>The scores of a block of keys, or of its end; vectors of queries that all come before a key are left out, and −∞ where a key is hidden.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Scores(in AttentionOf<E, T> x, in Memory memory, long item, long i, long j, int n, int vectors, bool packed)
+    static void Scores(in AttentionOf<E, T> x, in Memory memory, long item, long i, long j, int n, int w, int vectors, bool packed)
     {
         int rows = M.Rows, width = Width;
         nint size = Elements(x.Size);
-        T* keys = memory.Keys + j / Attention.KeyBlock * KeysPitch(x);
+        T* keys = memory.Keys + j / Attention.KeyBlock * KeysPitch(x) + j % Attention.KeyBlock * size;
+        // how far the first key lies after the first query
+        long first = j - i - x.Shift;
         for (int r = 0; r < n; r += rows)
         {
-            int h = Math.Min(rows, n - r), skip = x.IsCausal ? (int)Math.Clamp((j + r - i) / M.Lanes, 0, vectors - 1) : 0;
+            int h = Math.Min(rows, n - r), skip = x.IsCausal ? (int)Math.Clamp((first + r) / M.Lanes, 0, vectors - 1) : 0;
             T* queries = memory.Queries + skip * M.Lanes, scores = memory.Scores + r * width + skip * M.Lanes;
             if (packed) new PanelKernel<M, T, V>(h, vectors - skip).Run(size, keys + r * size, queries, scores, width, Into.Store);
             else KernelTable<M, T, V>.Get(h, vectors - skip)(size, (T*)x.K.Of(x.Sizes, item, 0) + (j + r) * x.K.Row, (nint)x.K.Row, (nint)x.K.Column, queries, width, scores, width, Into.Store);
         }
         if (IsPaired && !(x.Scale > 0)) AttentionLanes<T, S>.Scale(n * width, memory.Scores, Math.Sign(x.Scale));
-        if (x.IsCausal && j + n - 1 > i) AttentionLanes<T, S>.HideFromEarlier(n, vectors, memory.Scores, width, j - i);
+        if (x.IsCausal && first + n > 1) AttentionLanes<T, S>.HideFromEarlier(n, vectors, memory.Scores, width, first);
+        if (x.Window > 0 && first + x.Window < w) AttentionLanes<T, S>.HideFromLater(n, vectors, memory.Scores, width, first + x.Window);
     }
 
     /// <summary>Scores become weights, in pairs of keys if so computed. True if the largest score rose.</summary>
@@ -184,21 +191,36 @@ internal static unsafe class AttentionForward<M, E, T, V, S> where M : ILaneMath
         return rose;
     }
 
-    /// <summary>Adds the values of a block of keys by their weights.</summary>
+    /// <summary>Adds the values of a block of keys, or of its end, by their weights; a vector of queries those that some of them see: the zeros behind add nothing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int vectors)
+    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long i, long j, int n, int vectors, Into into)
     {
-        var into = j == 0 ? Into.Store : Into.Add;
+        long ahead = x.Shift + i - j;
+        for (int v = 0, next; v < vectors; v = next)
+        {
+            int seen = x.IsCausal ? (int)Math.Clamp(ahead + (v + 1) * M.Lanes, 1, n) : n;
+            // all that remain, where the first one sees all
+            next = seen == n ? vectors : v + 1;
+            Values(x, memory, item, j, seen, v * M.Lanes, next - v, into);
+        }
+    }
+
+    /// <summary>The same for vectors from <paramref name="lane"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Values(in AttentionOf<E, T> x, in Memory memory, long item, long j, int n, int lane, int vectors, Into into)
+    {
+        T* weights = memory.Scores + lane, sums = memory.Out + lane;
         if (!IsNarrow)
         {
-            Accumulate<M, T, V>.Rows(x.ValueSize, n, (T*)x.V.Of(x.Sizes, item, 0) + j * x.V.Row, x.V.Column, x.V.Row, memory.Scores, Width, memory.Out, Width, vectors, into);
+            Accumulate<M, T, V>.Rows(x.ValueSize, n, (T*)x.V.Of(x.Sizes, item, 0) + j * x.V.Row, x.V.Column, x.V.Row, weights, Width, sums, Width, vectors, into);
             return;
         }
-        T* values = memory.Values + j / Attention.KeyBlock * ValuesPitch(x);
+        long block = j / Attention.KeyBlock, begin = block * Attention.KeyBlock;
+        T* values = memory.Values + block * ValuesPitch(x) + Elements((int)(j - begin)) * M.Rows;
         // panels are as long as the block has keys, of which a query may see fewer
-        nint steps = Elements(n), panel = Elements((int)Math.Min(Attention.KeyBlock, x.Keys - j));
+        nint steps = Elements(n), panel = Elements((int)Math.Min(Attention.KeyBlock, x.Keys - begin));
         for (int d = 0; d < x.ValueSize; d += M.Rows)
-            new PanelKernel<M, T, V>(Math.Min(M.Rows, x.ValueSize - d), vectors).Run(steps, values + d * panel, memory.Scores, memory.Out + d * Width, Width, into);
+            new PanelKernel<M, T, V>(Math.Min(M.Rows, x.ValueSize - d), vectors).Run(steps, values + d * panel, weights, sums + d * Width, Width, into);
     }
 
     /// <summary>The finished results into their rows.</summary>

@@ -150,7 +150,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static S Joined(S even, S odd) => S.Or(S.ShiftRightBits(even, 16), S.And(odd, S.FromBits(unchecked((int)0xFFFF0000))));
 
-    /// <summary>The upper halves are rounded; NaN stays NaN unless its lower half is not empty.</summary>
+    /// <summary>The upper halves are rounded. NaN stays NaN, since no lower half is full: those of numbers that were bfloat16 and of new ones are empty, and those of a bias were made so.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static S Rounded(S x) => S.AddBits(x, S.FromBits(0x8000));
 
@@ -182,35 +182,64 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         for (int i = whole; i < count; i++) x[i] = (new Lane<T>(x[i]) * Lane<T>.Constant(factor)).Value;
     }
 
-    /// <summary>What <see cref="Weights"/> does, for one query whose <paramref name="n"/> scores lie side by side, in room for whole vectors. Returns what what was added up before is multiplied by.</summary>
+    /// <summary>What <see cref="Weights"/> does, but for the sum, for one query whose <paramref name="n"/> scores lie side by side, in room for whole vectors. Returns what what was added up before is multiplied by.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static double WeightsAlong(int n, T* scores, T* largest, T* sum)
+    public static T WeightsAlong(int n, T* scores, T* largest)
     {
         var before = new Lane<T>(*largest);
         var m = Highest(n, scores, before);
         for (int j = 0; j < n; j += S.Count) S.Store(S.Exp2(S.Load(scores + j) - S.Broadcast(&m)), scores + j);
-        var total = Lane<T>.Constant(0);
-        for (int j = 0; j < n; j++) total = total + new Lane<T>(scores[j]);
-        return Grown(before, m, total, largest, sum);
+        *largest = m.Value;
+        return Lane<T>.Exp2(before - m).Value;
     }
 
-    /// <summary>What <see cref="WeightPairs"/> does, for one query. Pairs go <paramref name="step"/> elements apart.</summary>
+    /// <summary>The same as <see cref="WeightPairs"/> has it; the weights are not rounded yet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static double WeightPairsAlong(int n, T* scores, double factor, T* pairs, nint step, T* largest, T* sum)
+    public static T WeightsAlong(int n, T* scores, double factor, T* largest)
     {
         var before = new Lane<T>(*largest);
         var m = Larger(Highest(n, scores, Lane<T>.Constant(double.NegativeInfinity)) * Lane<T>.Constant(factor), before);
         S f = S.Constant(factor), below = -S.Broadcast(&m);
         for (int j = 0; j < n; j += S.Count) S.Store(Power(S.FusedMultiplyAdd(S.Load(scores + j), f, below)), scores + j);
-        if (n % 2 == 1) scores[n] = default;
-        var total = Lane<T>.Constant(0);
-        for (int j = 0; j < n; j += 2, pairs += step)
+        *largest = m.Value;
+        return Lane<T>.Exp2(before - m).Value;
+    }
+
+    /// <summary>The sum of each row in the order of its elements, four rows at a time: one waits for the sum before.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SumsAlong(int rows, int n, T* x, nint pitch, T* sums)
+    {
+        int r = 0;
+        for (; r + 4 <= rows; r += 4, x += 4 * pitch)
         {
-            Lane<T> even = new(scores[j]), odd = new(scores[j + 1]);
-            total = (total + even) + odd;
-            *(uint*)pairs = *(uint*)&even + 0x8000 >> 16 | *(uint*)&odd + 0x8000 & 0xFFFF0000;
+            Lane<T> a = Lane<T>.Constant(0), b = a, c = a, d = a;
+            for (int j = 0; j < n; j++)
+            {
+                a = a + new Lane<T>(x[j]);
+                b = b + new Lane<T>(x[pitch + j]);
+                c = c + new Lane<T>(x[2 * pitch + j]);
+                d = d + new Lane<T>(x[3 * pitch + j]);
+            }
+            (sums[r], sums[r + 1], sums[r + 2], sums[r + 3]) = (a.Value, b.Value, c.Value, d.Value);
         }
-        return Grown(before, m, total, largest, sum);
+        for (; r < rows; r++, x += pitch)
+        {
+            var sum = Lane<T>.Constant(0);
+            for (int j = 0; j < n; j++) sum = sum + new Lane<T>(x[j]);
+            sums[r] = sum.Value;
+        }
+    }
+
+    /// <summary>A row of weights is rounded and becomes pairs, <paramref name="step"/> elements apart; after an odd number comes a zero. The row is overwritten.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PairsAlong(int n, T* weights, T* pairs, nint step)
+    {
+        if (n % 2 == 1) weights[n] = default;
+        // numbers of 16 bits side by side are pairs: where they belong if these lie side by side too
+        ushort* halves = (ushort*)(step == 1 ? pairs : weights);
+        for (int j = 0; j < n; j += S.Count) BFloat16Lanes.Store(Rounded(S.Load(weights + j)), halves + j);
+        if (step > 1)
+            for (int j = 0; j < (n + 1) / 2; j++) pairs[j * step] = ((T*)halves)[j];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -226,12 +255,19 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         return atLeast;
     }
 
-    static double Grown(Lane<T> before, Lane<T> m, Lane<T> total, T* largest, T* sum)
+    /// <summary>The largest of <paramref name="n"/> scores, in exponents: by <paramref name="factor"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static T LargestAlong(int n, T* scores, double factor) => (Highest(n, scores, Lane<T>.Constant(double.NegativeInfinity)) * Lane<T>.Constant(factor)).Value;
+
+    public static T LargerOf(T x, T y) => Larger(new Lane<T>(x), new Lane<T>(y)).Value;
+
+    /// <summary>A later block's chain and sum join those of earlier ones, which are multiplied by <paramref name="shrink"/> first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Join(int columns, T* sums, T* sum, T shrink, T* chain, T total)
     {
-        var shrink = Lane<T>.Exp2(before - m);
-        *largest = m.Value;
-        *sum = Lane<T>.FusedMultiplyAdd(new(*sum), shrink, total).Value;
-        return typeof(T) == typeof(float) ? (float)(object)shrink.Value : (double)(object)shrink.Value;
+        S factor = S.Broadcast(&shrink);
+        for (int d = 0; d < columns; d += S.Count) S.Store(S.Load(sums + d) * factor + S.Load(chain + d), sums + d);
+        *sum = Lane<T>.FusedMultiplyAdd(new(*sum), new(shrink), new(total)).Value;
     }
 
     /// <summary>A row of sums becomes the result, and <paramref name="logSum"/>, where it is given, <see cref="LogSums"/>.</summary>
@@ -278,6 +314,20 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         }
     }
 
+    /// <summary>Row r is a key and hides from the lanes from <paramref name="first"/> + r on: queries whose window begins after it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void HideFromLater(int rows, int vectors, T* scores, nint pitch, long first)
+    {
+        S hidden = S.Constant(double.NegativeInfinity), index = S.Load(Indices);
+        int lanes = vectors * S.Count;
+        for (int r = 0; r < rows && first + r < lanes; r++)
+        {
+            long limit = first + r;
+            for (int q = (int)Math.Max(0, limit) / S.Count * S.Count; q < lanes; q += S.Count)
+                S.Store(S.Select(index < S.Constant(limit - q), S.Load(scores + r * pitch + q), hidden), scores + r * pitch + q);
+        }
+    }
+
     /// <summary>scores += bias · log₂ e. What is finite stays finite: a bias of the lowest number does not hide.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddBias(int rows, int vectors, T* scores, nint pitch, T* bias, nint biasPitch)
@@ -292,16 +342,17 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             }
     }
 
-    /// <summary>The same without the scores: bias becomes bias · log₂ e.</summary>
+    /// <summary>The same without the scores: bias becomes bias · log₂ e, and any NaN the one whose lower half is empty.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Exponents(int rows, int vectors, T* bias, nint pitch)
     {
-        S hidden = S.Constant(double.NegativeInfinity), lowest = S.Constant(Lowest), log2E = S.Constant(1 / Math.Log(2));
+        S noNumber = S.Constant(double.NaN), hidden = S.Constant(double.NegativeInfinity), lowest = S.Constant(Lowest), log2E = S.Constant(1 / Math.Log(2));
         for (int r = 0; r < rows; r++, bias += pitch)
             for (int q = 0; q < vectors * S.Count; q += S.Count)
             {
                 S b = S.Load(bias + q), exponent = b * log2E;
-                S.Store(S.Select(S.Equal(b, hidden), hidden, S.Select(exponent < lowest, lowest, exponent)), bias + q);
+                exponent = S.Select(S.Equal(b, hidden), hidden, S.Select(exponent < lowest, lowest, exponent));
+                S.Store(S.Select(S.Equal(b, b), exponent, noNumber), bias + q);
             }
     }
 
@@ -317,16 +368,16 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
 
     /// <summary>
     /// Row r is a query and its lanes are keys: scores become weights P = 2^(score − L), and gradients of the weights become those of the scores, P (dP − D).
-    /// Lanes from <paramref name="seen"/> + r on are hidden.
+    /// Lanes before <paramref name="from"/> + r, and from <paramref name="seen"/> + r on, are hidden.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gradients(int rows, int vectors, T* scores, T* gradients, nint pitch, T* logSum, T* delta, long seen)
+    public static void Gradients(int rows, int vectors, T* scores, T* gradients, nint pitch, T* logSum, T* delta, long from, long seen)
     {
         S index = S.Load(Indices), zero = S.Constant(0);
         for (int r = 0; r < rows; r++, scores += pitch, gradients += pitch)
         {
             S l = S.Broadcast(logSum + r), d = S.Broadcast(delta + r);
-            if (seen + r >= vectors * S.Count)
+            if (seen + r >= vectors * S.Count && from + r <= 0)
                 for (int q = 0; q < vectors * S.Count; q += S.Count)
                 {
                     S p = S.Exp2(S.Load(scores + q) - l);
@@ -336,7 +387,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             else
                 for (int q = 0; q < vectors * S.Count; q += S.Count)
                 {
-                    S visible = index < S.Constant(seen + r - q);
+                    S visible = Between(index, from + r - q, seen + r - q);
                     S p = S.Select(visible, S.Exp2(S.Load(scores + q) - l), zero);
                     S.Store(p, scores + q);
                     S.Store(S.Select(visible, p * (S.Load(gradients + q) - d), zero), gradients + q);
@@ -344,12 +395,16 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
         }
     }
 
+    /// <summary>True in lanes from <paramref name="from"/> on and before <paramref name="to"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static S Between(S index, long from, long to) => S.And(index < S.Constant(to), S.Constant(from - 1) < index);
+
     /// <summary>
     /// The same for bfloat16, scores and weights being as in <see cref="WeightPairs"/>: what meets the values goes into <paramref name="weightPairs"/> and gradients into <paramref name="gradientPairs"/>, both in pairs of
     /// rows, and gradients also row by row into <paramref name="gradientRows"/>. After an odd number of rows comes a zero.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void GradientPairs(int rows, int vectors, T* scores, T* gradients, nint pitch, double factor, T* bias, T* uniform, double p, T* logSum, T* delta, long seen,
+    public static void GradientPairs(int rows, int vectors, T* scores, T* gradients, nint pitch, double factor, T* bias, T* uniform, double p, T* logSum, T* delta, long from, long seen,
         T* weightPairs, T* gradientPairs, ushort* gradientRows, nint rowPitch)
     {
         S f = S.Constant(factor), zero = S.Constant(0), threshold = S.Constant((float)p), kept = S.Constant(1 / (1 - p)), index = S.Load(Indices);
@@ -360,7 +415,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
             int other = r + 1 < rows ? 1 : 0;
             S l0 = -S.Broadcast(logSum + r), l1 = -S.Broadcast(logSum + r + other), d0 = S.Broadcast(delta + r), d1 = S.Broadcast(delta + r + other);
             T* s0 = scores + r * pitch, s1 = s0 + other * pitch, t0 = gradients + r * pitch, t1 = t0 + other * pitch;
-            if (isPlain && other == 1 && seen + r >= vectors * S.Count)
+            if (isPlain && other == 1 && seen + r >= vectors * S.Count && from + r + 1 <= 0)
                 for (int q = 0; q < vectors * S.Count; q += S.Count)
                 {
                     S e0 = Power(S.FusedMultiplyAdd(S.Load(s0 + q), f, l0)), e1 = Power(S.FusedMultiplyAdd(S.Load(s1 + q), f, l1));
@@ -382,7 +437,7 @@ internal static unsafe class AttentionLanes<T, S> where T : unmanaged where S : 
                         (g0, g1) = (S.Select(out0, zero, g0 * kept), S.Select(out1, zero, g1 * kept));
                         (w0, w1) = (S.Select(out0, zero, w0 * kept), S.Select(out1, zero, w1 * kept));
                     }
-                    S visible = index < S.Constant(seen + r - q), next = index < S.Constant(other == 1 ? seen + r + 1 - q : 0);
+                    S visible = Between(index, from + r - q, seen + r - q), next = Between(index, from + r + 1 - q, other == 1 ? seen + r + 1 - q : 0);
                     (g0, g1) = (S.Select(visible, e0 * (g0 - d0), zero), S.Select(next, e1 * (g1 - d1), zero));
                     S.Store(Paired(S.Select(visible, w0, zero), S.Select(next, w1, zero)), weightPairs + q);
                     (g0, g1) = (Rounded(g0), Rounded(g1));

@@ -67,8 +67,9 @@ internal readonly unsafe struct PanelKernel<M, T, V> where M : ILaneMath<T, V> w
     /// <summary>True if a target can be given: what is made is rounded into it.</summary>
     public bool Rounds => M.Pairing == 2 && _isMachineCode;
 
+    /// <summary>The same with steps of both.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    void Run(nint k, T* a, nint aStep, T* b, nint bStep, T* c, nint cRow, Into into, void* target = null, nint targetRow = 0)
+    public void Run(nint k, T* a, nint aStep, T* b, nint bStep, T* c, nint cRow, Into into, void* target = null, nint targetRow = 0)
     {
         if (M.Pairing > 1 && M.Lanes == 16 && _isMachineCode)
         {

@@ -8,8 +8,9 @@ namespace Flambeau.Ops;
 
 /// <summary>
 /// Attention by <see cref="Attention"/>'s kernels: memory linear in the number of tokens, forward and backward. Operands q, k, v and perhaps a mask that is held fixed. Half precision computes in float32, bfloat16 in pairs; float16's gradients from widened copies.
+/// Of sequences that lie one after the other in q, k and v, where <paramref name="sequences"/> says where; then a causal query's position counts from the last key, as with a window.
 /// </summary>
-internal sealed class AttentionKernel(bool isCausal, double scale, double dropout) : ICompositeKernel
+internal sealed class AttentionKernel(bool isCausal, long? window, double scale, double dropout, Sequences? sequences = null) : ICompositeKernel
 {
     public bool SavesResult => true;
 
@@ -70,12 +71,20 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
     {
         var operands = x.ToArray();
         operands[0] = Batching.Ensure(x[0], batched[0], size);
+        if (sequences is not null) return BatchOfSequences([operands[0], Batching.Ensure(x[1], batched[1], size), Batching.Ensure(x[2], batched[2], size)], size);
         int rank = operands[0].Rank - 1;
         for (int i = 0; i < operands.Length; i++)
             // ones between the batch and the operand's own dims, and a dim for heads where it has none: the batch is none
             while ((batched[i] || i == 0) && operands[i].Rank < Math.Max(rank, 3) + 1) operands[i] = operands[i].Unsqueeze(1);
-        var y = operands[0].ScaledDotProductAttention(operands[1], operands[2], x.Length > 3 ? operands[3] : null, 0, isCausal, scale);
+        var y = operands[0].ScaledDotProductAttention(operands[1], operands[2], x.Length > 3 ? operands[3] : null, 0, isCausal, scale, window);
         return rank == 2 ? y.Squeeze(1) : y;
+    }
+
+    // the sequences of all batches one after the other
+    Tensor BatchOfSequences(Tensor[] x_BHTD, long size)
+    {
+        var x = Array.ConvertAll(x_BHTD, t => t.Transpose(0, 1).Flatten(1, 2));
+        return Operators.AttendSequences(x[0], x[1], x[2], sequences!.Repeated(size), isCausal, window, scale).Unflatten(1, size, x_BHTD[0].Shape[2]).Transpose(0, 1);
     }
 
     unsafe Tensor[] Forward<E, T>(Tensor[] x, Draw first, bool record) where E : unmanaged where T : unmanaged
@@ -83,16 +92,21 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         var compute = DTypes.Of<T>();
         Tensor q = x[0], k = x[1], v = x[2];
         Shape shape = Sized(q.Shape, v.Shape[^1]);
-        var y = Laid(shape, q);
+        var y = Result(shape, q);
         var sums = record ? Tensor.Empty(Sized(q.Shape, 1), compute) : null;
         var mask = x.Length > 3 ? Mask(x[3], Sized(q.Shape, k.Shape[^2]), compute) : null;
+        using var _ = Autograd.NoGrad();
         fixed (byte* atQ = q.Store!, atK = k.Store!, atV = v.Store!, atY = y.Store!, atMask = (mask ?? q).Store!, atSums = (sums ?? q).Store!)
         {
-            var task = Task<E, T>(q, (E*)atQ, k, (E*)atK, v, (E*)atV, y, (E*)atY, mask, atMask);
-            task.LogSum = sums is null ? null : (T*)atSums;
-            (task.Dropout, task.Draw) = (dropout, first);
-            Attention.Forward(ref task);
-            Spend(task, 1, q.DType, [.. x, y]);
+            var all = new List<AttentionOf<E, T>>();
+            foreach (var part in Parts(q, k))
+            {
+                var task = Task<E, T>(part.OfQueries(q), (E*)atQ, part.OfKeys(k), (E*)atK, part.OfKeys(v), (E*)atV, part.OfQueries(y), (E*)atY, mask, atMask, first);
+                task.LogSum = sums is null ? null : (T*)atSums + HeadsOf(q) * part.FirstQuery;
+                all.Add(task);
+            }
+            Attention.Forward(all.ToArray());
+            Spend(all, 1, q.DType, [.. x, y]);
         }
         return sums is null ? [y] : [y, sums];
     }
@@ -101,22 +115,35 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
     {
         DType compute = DTypes.Of<T>(), element = DTypes.Of<E>();
         Tensor q = Wide(x[0], element), k = Wide(x[1], element), v = Wide(x[2], element), o = Wide(y, element), gO = Wide(g, element);
-        Tensor gQ = Laid(q.Shape, q), gK = Laid(k.Shape, k), gV = Laid(v.Shape, v);
+        Tensor gQ = Result(q.Shape, q), gK = Result(k.Shape, k), gV = Result(v.Shape, v);
         var mask = x.Length > 3 ? Mask(x[3], Sized(q.Shape, k.Shape[^2]), compute) : null;
         fixed (byte* atQ = q.Store!, atK = k.Store!, atV = v.Store!, atO = o.Store!, atMask = (mask ?? q).Store!, atSums = sums.Store!)
         fixed (byte* atGO = gO.Store!, atGQ = gQ.Store!, atGK = gK.Store!, atGV = gV.Store!)
         {
-            var task = Task<E, T>(q, (E*)atQ, k, (E*)atK, v, (E*)atV, o, (E*)atO, mask, atMask);
-            task.LogSum = (T*)atSums + sums.Offset;
-            (task.Dropout, task.Draw) = (dropout, first);
-            task.GradO = OfQueries(gO, (E*)atGO, task.Groups);
-            task.GradQ = OfQueries(gQ, (E*)atGQ, task.Groups);
-            task.GradK = OfKeys(gK, (E*)atGK);
-            task.GradV = OfKeys(gV, (E*)atGV);
-            Attention.Backward(ref task);
-            Spend(task, 2.5, element, [.. x, y, g, gQ, gK, gV]);
+            var all = new List<AttentionOf<E, T>>();
+            foreach (var part in Parts(q, k))
+            {
+                var task = Task<E, T>(part.OfQueries(q), (E*)atQ, part.OfKeys(k), (E*)atK, part.OfKeys(v), (E*)atV, part.OfQueries(o), (E*)atO, mask, atMask, first);
+                task.LogSum = (T*)atSums + sums.Offset + HeadsOf(q) * part.FirstQuery;
+                task.GradO = OfQueries(part.OfQueries(gO), (E*)atGO, task.Groups);
+                task.GradQ = OfQueries(part.OfQueries(gQ), (E*)atGQ, task.Groups);
+                task.GradK = OfKeys(part.OfKeys(gK), (E*)atGK);
+                task.GradV = OfKeys(part.OfKeys(gV), (E*)atGV);
+                all.Add(task);
+            }
+            Attention.Backward(all.ToArray());
+            Spend(all, 2.5, element, [.. x, y, g, gQ, gK, gV]);
         }
         return [gQ, gK, gV];
+    }
+
+    IEnumerable<Sequences.Part> Parts(Tensor q, Tensor k) => sequences is null ? [new(0, q.Shape[^2], 0, k.Shape[^2])] : sequences.Parts.Where(p => p is { Queries: > 0, Keys: > 0 });
+
+    // what no sequence with queries and keys writes is 0
+    Tensor Result(Shape shape, Tensor like)
+    {
+        var y = Laid(shape, like);
+        return sequences is { AreWhole: false } ? y.Fill_(0) : y;
     }
 
     static Tensor Wide(Tensor x, DType type) => x.DType == type ? x : x.Packed(type);
@@ -140,7 +167,7 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         return new(Runtime.Storage.Allocate(shape.Count * like.DType.Size), shape, strides, 0, like.DType);
     }
 
-    unsafe AttentionOf<E, T> Task<E, T>(Tensor q, E* atQ, Tensor k, E* atK, Tensor v, E* atV, Tensor o, E* atO, Tensor? mask, byte* atMask) where E : unmanaged where T : unmanaged
+    unsafe AttentionOf<E, T> Task<E, T>(Tensor q, E* atQ, Tensor k, E* atK, Tensor v, E* atV, Tensor o, E* atO, Tensor? mask, byte* atMask, Draw first) where E : unmanaged where T : unmanaged
     {
         long[] sizes = k.Shape.Sizes[..^2];
         long items = 1;
@@ -148,7 +175,9 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         int groups = (int)(HeadsOf(q) / HeadsOf(k));
         var task = new AttentionOf<E, T>
         {
-            Sizes = sizes, Items = items, Groups = groups, Queries = q.Shape[^2], Keys = k.Shape[^2], Size = (int)k.Shape[^1], ValueSize = (int)v.Shape[^1], Scale = scale, IsCausal = isCausal,
+            Sizes = sizes, Items = items, Groups = groups, Queries = q.Shape[^2], Keys = k.Shape[^2], Size = (int)k.Shape[^1], ValueSize = (int)v.Shape[^1], Scale = scale, Dropout = dropout, Draw = first,
+            // a window that holds all keys is none
+            IsCausal = isCausal || window is not null, Shift = window is null && sequences is null ? 0 : k.Shape[^2] - q.Shape[^2], Window = window < k.Shape[^2] ? window.Value : 0,
             Q = OfQueries(q, atQ, groups), K = OfKeys(k, atK), V = OfKeys(v, atV), O = OfQueries(o, atO, groups),
         };
         if (mask is { DType: DType.Bool }) task.Allowed = OfQueries(mask, atMask, groups);
@@ -167,11 +196,53 @@ internal sealed class AttentionKernel(bool isCausal, double scale, double dropou
         return heads;
     }
 
-    static unsafe void Spend<E, T>(in AttentionOf<E, T> task, double times, DType type, ReadOnlySpan<Tensor> moved) where E : unmanaged where T : unmanaged
+    static unsafe void Spend<E, T>(List<AttentionOf<E, T>> all, double times, DType type, ReadOnlySpan<Tensor> moved) where E : unmanaged where T : unmanaged
     {
         if (Recording.Open is not { } profile) return;
         long bytes = 0;
         foreach (var t in moved) bytes += Cost.BytesOf(t);
-        ThreadLog.Of(profile).Spend(new(bytes, (long)(2 * times * task.Work)), type);
+        double work = 0;
+        foreach (var task in all) work += task.Work;
+        ThreadLog.Of(profile).Spend(new(bytes, (long)(2 * times * work)), type);
+    }
+}
+
+/// <summary>Sequences one after the other: where each begins among the queries and among the keys, and at last where they end.</summary>
+internal sealed class Sequences(int[] queries, int[] keys)
+{
+    /// <summary>One of them.</summary>
+    public readonly record struct Part(long FirstQuery, long Queries, long FirstKey, long Keys)
+    {
+        public Tensor OfQueries(Tensor x) => Of(x, FirstQuery, Queries);
+
+        public Tensor OfKeys(Tensor x) => Of(x, FirstKey, Keys);
+
+        // tokens are the last dim but one
+        static Tensor Of(Tensor x, long first, long count) => x.Shape[^2] == count ? x : x.Narrow(-2, first, count);
+    }
+
+    public IEnumerable<Part> Parts
+    {
+        get
+        {
+            for (int i = 0; i + 1 < queries.Length; i++) yield return new(queries[i], queries[i + 1] - queries[i], keys[i], keys[i + 1] - keys[i]);
+        }
+    }
+
+    /// <summary>True if each has queries and keys.</summary>
+    public bool AreWhole => Parts.All(p => p is { Queries: > 0, Keys: > 0 });
+
+    /// <summary>All of them <paramref name="times"/> times.</summary>
+    public Sequences Repeated(long times)
+    {
+        return new(Repeat(queries), Repeat(keys));
+
+        int[] Repeat(int[] begins)
+        {
+            var all = new List<int> { 0 };
+            for (int n = 0, first = 0; n < times; n++, first = all[^1])
+                foreach (int end in begins.AsSpan(1)) all.Add(checked(first + end));
+            return [.. all];
+        }
     }
 }
