@@ -32,7 +32,7 @@ internal static unsafe class KernelCalls
                 Sizes = [q.Shape[0]], Items = q.Shape[0], Groups = 1, Queries = q.Shape[1], Keys = k.Shape[1], Size = (int)q.Shape[2], ValueSize = (int)v.Shape[2],
                 Scale = 1 / Math.Sqrt(q.Shape[2]), IsCausal = isCausal, Q = Of(q, (E*)atQ), K = Of(k, (E*)atK), V = Of(v, (E*)atV), O = Of(o, (E*)atO),
             };
-            Attention.Forward(ref x);
+            Attention.Forward<E, float>([x]);
         }
     }
 
