@@ -9,10 +9,12 @@ internal static unsafe class ByteRows<S> where S : unmanaged
 {
     const int MostRows = ByteRowsCode.MostRows, Columns = ByteRowsCode.Columns, Piece = ByteRowsCode.Piece, Lanes = ByteRowsCode.Lanes;
     const int PartsForThread = 4;
+    /// <summary>More rows are better off with a tile that all of them read: here every three read the weights' lines again, from first-level cache.</summary>
+    const int MostInAll = 9;
 
     static bool IsShifted => typeof(S) == typeof(sbyte);
 
-    public static bool Suits(in Product<S> x) => Gemm.Width == 512 && x.BRow == 1 && x.CCol == 1 && x.K >= Piece && ByteRowsCode.IsUsed;
+    public static bool Suits(in Product<S> x) => Gemm.Width == 512 && x.M <= MostInAll && x.BRow == 1 && x.CCol == 1 && x.K >= Piece && ByteRowsCode.IsUsed;
 
     public static void Multiply(in Product<S> x)
     {

@@ -54,7 +54,7 @@ internal static unsafe class Paths<M, S, T, V> where M : ILaneMath<T, V> where S
         if (IsSmall(x)) Small<M, T, V>.Multiply(x.As<T>());
         else if (x.BCol == 1 && x.M <= FewSwept) Swept(x);
         else if (typeof(S) == typeof(float) && Turned.Suits(x.As<float>())) Turned.Multiply(x.As<float>());
-        else if (M.Pairing == 4 && x.M <= FewSwept && ByteRows<S>.Suits(x)) ByteRows<S>.Multiply(x);
+        else if (M.Pairing == 4 && ByteRows<S>.Suits(x)) ByteRows<S>.Multiply(x);
         else if (x.BCol != 1 && x.M <= FewTiled) FewRows<M, S, T, V>.Multiply(x);
         else Blocked<M, S, T, V>.Multiply(x);
     }
