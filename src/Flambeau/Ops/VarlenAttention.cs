@@ -63,7 +63,9 @@ namespace Flambeau
         static Tensor OneByOne(Tensor q, Tensor k, Tensor v, Sequences sequences, long? window, double scale)
         {
             using var temporaries = Temporaries.Begin();
-            var results = new List<Tensor> { Tensor.Zeros([q.Shape[0], 0, v.Shape[2]], q.DType) };
+            // no tokens, but operands whose gradients are zeros
+            var none = q.Narrow(1, 0, 0).Sum(-1, keepDim: true) + k.Narrow(1, 0, 0).Sum() + v.Narrow(1, 0, 0).Sum();
+            var results = new List<Tensor> { none.Expand(q.Shape[0], 0, v.Shape[2]) };
             foreach (var part in sequences.Parts)
             {
                 if (part.Queries == 0) continue;
@@ -71,7 +73,7 @@ namespace Flambeau
                 results.Add(part.Keys == 0 ? Tensor.Zeros([q.Shape[0], part.Queries, v.Shape[2]], q.DType)
                     : q.Shape[0] == k.Shape[0] ? Attend(own, keys, values, null, 0, false, window, scale, Generator.Default) : Grouped(own, keys, values, null, 0, false, window, scale, Generator.Default));
             }
-            return temporaries.Keep(results.Count == 2 ? results[1] : Tensor.Cat(results.ToArray(), 1));
+            return temporaries.Keep(Tensor.Cat(results.ToArray(), 1));
         }
     }
 }

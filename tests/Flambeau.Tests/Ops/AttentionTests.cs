@@ -606,6 +606,21 @@ public class AttentionTests
         SameBits(some.Transpose(0, 1).ScaledDotProductAttention(some.Transpose(0, 1), some.Transpose(0, 1), isCausal: true).Transpose(0, 1), some.VarlenAttention(some, some, Ends(3), isCausal: true), "one sequence");
     }
 
+    [Theory]
+    [InlineData(0, 0), InlineData(0, 3), InlineData(4, 0)]
+    public void Where_there_are_no_queries_or_no_keys_gradients_are_zeros(int queries, int keys)
+    {
+        Tensor q = Tensor.RandN([queries, 2, 5]).RequiresGrad_(), k = Tensor.RandN([keys, 1, 5]).RequiresGrad_(), v = Tensor.RandN([keys, 1, 3]).RequiresGrad_();
+        var y = q.VarlenAttention(k, v, Tensor.FromArray([0, queries]), Tensor.FromArray([0, keys]));
+        Assert.Equal(new Shape([queries, 2, 3]), y.Shape);
+        y.Backward(Tensor.OnesLike(y));
+        foreach (var x in new[] { q, k, v })
+        {
+            Assert.Equal(x.Shape, x.Grad!.Shape);
+            Assert.All(x.Grad!.ToArray<float>(), g => Assert.Equal(0, g));
+        }
+    }
+
     [Fact]
     public void Higher_orders_tangents_and_batches_know_sequences()
     {
