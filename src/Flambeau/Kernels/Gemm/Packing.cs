@@ -83,6 +83,15 @@ internal static unsafe class Packing
     static void AlongLanes<M, T, V>(T* source, nint ld, nint lanes, nint readable, nint k, T* target, int width)
         where M : ILaneMath<T, V> where T : unmanaged where V : struct
     {
+        if (2 * width == M.Lanes && Vector512.IsHardwareAccelerated && M.Lanes * sizeof(T) == 64)
+        {
+            nint done = lanes / M.Lanes * M.Lanes;
+            PanelsByTwo(source, ld, done, k, target);
+            source += done;
+            target += done * k;
+            lanes -= done;
+            readable -= done;
+        }
         const int Sweep = 8;
         int reach = (width + M.Lanes - 1) / M.Lanes * M.Lanes;
         for (nint p0 = 0; p0 < k; p0 += Sweep)
@@ -103,6 +112,29 @@ internal static unsafe class Packing
                         for (int q = 0; q < reach; q += M.Lanes) M.Store(M.Load(s + q), d + q);
                 for (; p < end; p++, s += ld, d += width)
                     for (int q = 0; q < width; q++) d[q] = s[q];
+            }
+        }
+    }
+
+    /// <summary>Panels half a line wide: of each line one half goes to one panel, the other to the next. The lines four rows below are asked for meanwhile.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void PanelsByTwo<T>(T* source, nint ld, nint lanes, nint k, T* target) where T : unmanaged
+    {
+        const int Sweep = 4;
+        nint line = 64 / sizeof(T), half = line / 2;
+        for (nint p0 = 0; p0 < k; p0 += Sweep)
+        {
+            nint end = Math.Min(k, p0 + Sweep);
+            for (nint j = 0; j < lanes; j += line)
+            {
+                T* s = source + p0 * ld + j, d = target + j * k + p0 * half, e = d + half * k;
+                for (nint p = p0; p < end; p++, s += ld, d += half, e += half)
+                {
+                    Prefetch.ToL1(s + Sweep * ld);
+                    var x = Vector512.Load((byte*)s);
+                    x.GetLower().Store((byte*)d);
+                    x.GetUpper().Store((byte*)e);
+                }
             }
         }
     }
