@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Flambeau.Kernels;
-using Flambeau.NN;
 using Flambeau.Optim;
 using Flambeau.Runtime;
 using Flambeau.Tests.Table;

@@ -34,8 +34,7 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
             x.Complete();
             return;
         }
-        // what follows takes whole rows
-        var grid = Grid.For(x.M, x.N, Elements(x.K), M.Rows, x.Then is null ? Width : (int)Math.Min(x.N, int.MaxValue));
+        var grid = Grid.For(x.M, x.N, Elements(x.K), M.Rows, ColumnUnit(x));
         if (grid.Parts == 1)
         {
             Part(x);
@@ -52,10 +51,13 @@ internal static unsafe class Blocked<M, S, T, V> where M : ILaneMath<T, V> where
 
         public readonly void Run(int part)
         {
-            var (i0, i1, j0, j1) = Grid.Part(part, Whole.M, Whole.N, M.Rows, Whole.Then is null ? Width : (int)Math.Min(Whole.N, int.MaxValue));
+            var (i0, i1, j0, j1) = Grid.Part(part, Whole.M, Whole.N, M.Rows, ColumnUnit(Whole));
             if (i0 < i1 && j0 < j1) Part(Whole.Part(i0, i1, j0, j1));
         }
     }
+
+    // what follows takes whole rows
+    static int ColumnUnit(in Product<S> x) => x.Then is null ? Width : (int)Math.Min(x.N, int.MaxValue);
 
     /// <summary>Elements of a panel that so many steps of k become.</summary>
     static long Elements(long k) => (k + M.Pairing - 1) / M.Pairing;

@@ -23,7 +23,7 @@ internal static unsafe class Deep<M, S, T, V> where M : ILaneMath<T, V> where S 
 
     /// <summary>True where the team has several blocks of k for each thread, and that pays.</summary>
     public static bool Suits(in Product<S> x)
-        => x.K >= 2L * BlockK * Team.Share && Size(x) * sizeof(T) <= MostBytes && !Narrow<S, T>.IsShifted && typeof(T) != typeof(int) && Team.Share > 1 && Grid.Pays((double)x.M * x.N * x.K / M.Pairing);
+        => x.K >= 2L * BlockK * Team.Share && Size(x) * sizeof(T) <= MostBytes && typeof(T) != typeof(int) && Team.Share > 1 && Grid.Pays((double)x.M * x.N * x.K / M.Pairing);
 
     public static void Multiply(in Product<S> x)
     {

@@ -70,21 +70,19 @@ internal sealed class ContractOp : MultilinearOp
     }
 
     /// <summary>The result's place.</summary>
-    public Tensor EmptyResult(ReadOnlySpan<Tensor> x) => Tensor.Empty(ResultShape(x[0], x[1]), _isOfBytes ? DType.Int32 : Promote.ResultType(x));
+    public Tensor EmptyResult(ReadOnlySpan<Tensor> x) => Tensor.Empty(ShapeOf(x[0], x[1]), _isOfBytes ? DType.Int32 : Promote.ResultType(x));
 
     /// <summary>Computes the result into its place. <paramref name="then"/> is given its rows (all dims but the last as one) as they are complete.</summary>
     public void Into(Tensor y, ReadOnlySpan<Tensor> x, Epilogue? then = null)
     {
         if (y.Shape.Count == 0) return;
         if (x[0].DType is DType.Int8 or DType.UInt8 && x[1].DType == DType.Int8) OfBytes(x[0], x[1], y);
-        else if (!InOneType(x[0], x[1], y, then)) then?.Run(0, y.Numel / y.Shape.Sizes[^1]);
+        else if (InOneType(x[0], x[1], y, then)) return;
+        then?.Run(0, y.Numel / y.Shape.Sizes[^1]);
     }
 
     /// <summary>True if the result is one matrix whose rows are the left's, in order, and whose columns are the right's last labels.</summary>
     public bool IsRowByRow => _resultRoles.Batch.Length == 0 && _resultRoles.Second.Length == 1 && _resultRoles.Second[0] == _result.Length - 1;
-
-    /// <summary>The result's shape.</summary>
-    public Shape ShapeOf(Tensor left, Tensor right) => ResultShape(left, right);
 
     // sums of int32, of which a narrower result keeps the lower bits
     void OfBytes(Tensor a, Tensor b, Tensor y)
@@ -117,7 +115,9 @@ internal sealed class ContractOp : MultilinearOp
         return new(Cost.Of(x, y).Bytes, operations);
     }
 
-    Shape ResultShape(Tensor a, Tensor b)
+    /// <summary>The result's shape.</summary>
+    /// <exception cref="FlambeauException">Inner sizes differ.</exception>
+    public Shape ShapeOf(Tensor a, Tensor b)
     {
         for (int i = 0; i < _right.Length; i++)
         {
